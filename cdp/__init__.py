@@ -1,0 +1,1 @@
+"""cdp: the kernel that every stage shares (identifiers, schemas, settings, lake, ledger)."""

@@ -1,0 +1,1 @@
+"""Identity resolution as a pure library: tables in, tables out; no files, clock or network."""

@@ -1,0 +1,95 @@
+"""The ledger's tables, as forward-only migrations: ``MIGRATIONS[n]`` leads from version n to n+1.
+
+A migration that has been released is never edited; a change is a further one.
+"""
+
+from __future__ import annotations
+
+_V1 = """
+CREATE TABLE runs (
+  run_id TEXT PRIMARY KEY, command TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT,
+  status TEXT NOT NULL CHECK (status IN ('running', 'succeeded', 'failed', 'abandoned')),
+  pid INTEGER, summary TEXT);
+
+CREATE TABLE sequences (name TEXT PRIMARY KEY, next INTEGER NOT NULL);
+
+-- One batch = one source item (an input file). received = landed + suppressed.
+CREATE TABLE batches (
+  batch_id TEXT PRIMARY KEY, source TEXT NOT NULL, origin TEXT NOT NULL, origin_sha TEXT,
+  run_id TEXT NOT NULL, received_at TEXT NOT NULL, ingest_date TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intent', 'landed')),
+  received INTEGER, suppressed INTEGER NOT NULL DEFAULT 0, landed INTEGER, bytes INTEGER,
+  connector_version TEXT,
+  CHECK (state = 'intent' OR received = landed + suppressed));
+CREATE INDEX batches_by_source ON batches (source, ingest_date);
+
+-- How far each origin of a source has been read.
+CREATE TABLE cursors (
+  source TEXT NOT NULL, origin TEXT NOT NULL, cursor TEXT NOT NULL, batch_id TEXT NOT NULL,
+  PRIMARY KEY (source, origin)) WITHOUT ROWID;
+
+-- Landed files. ``zone``: raw or quarantine.
+CREATE TABLE files (
+  file_id INTEGER PRIMARY KEY AUTOINCREMENT, zone TEXT NOT NULL, source TEXT NOT NULL,
+  ingest_date TEXT NOT NULL, sha16 TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
+  batch_id TEXT NOT NULL REFERENCES batches, rows INTEGER NOT NULL, size INTEGER NOT NULL);
+CREATE INDEX files_by_source ON files (source, zone, sha16);
+
+-- Batches (or parts of them) whose bytes had landed before: counted, not stored twice.
+CREATE TABLE repeated (batch_id TEXT NOT NULL, file_id INTEGER NOT NULL, rows INTEGER NOT NULL);
+
+-- Every outcome but 'standardised', appended; the newest of an envelope is its current one.
+CREATE TABLE outcomes (
+  outcome_id INTEGER PRIMARY KEY AUTOINCREMENT, file_id INTEGER NOT NULL, origin_row INTEGER NOT NULL,
+  event_id TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN
+    ('standardised', 'ignored', 'duplicate', 'superseded', 'quarantined')),
+  reason TEXT, detail TEXT, mapping_hash TEXT, run_id TEXT NOT NULL);
+CREATE INDEX outcomes_by_envelope ON outcomes (file_id, origin_row, outcome_id);
+
+-- Ids that came with more than one payload: the source's revision policy decides between them.
+CREATE TABLE revisions (
+  source TEXT NOT NULL, event_id TEXT NOT NULL, file_id INTEGER NOT NULL, origin_row INTEGER NOT NULL,
+  PRIMARY KEY (source, event_id, file_id, origin_row)) WITHOUT ROWID;
+
+-- Standardised events: derived, one file per (landed file, mapping hash).
+CREATE TABLE event_files (
+  file_id INTEGER NOT NULL, mapping_hash TEXT NOT NULL, path TEXT NOT NULL, envelopes INTEGER NOT NULL,
+  events INTEGER NOT NULL, size INTEGER NOT NULL, current INTEGER NOT NULL, run_id TEXT NOT NULL,
+  PRIMARY KEY (file_id, mapping_hash)) WITHOUT ROWID;
+
+-- People's word: append-only; the newest of a pair stands.
+CREATE TABLE judgements (
+  judgement_id INTEGER PRIMARY KEY AUTOINCREMENT, left_record TEXT NOT NULL, right_record TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('must_link', 'cannot_link')),
+  decided_at TEXT NOT NULL, decided_by TEXT NOT NULL, reason TEXT,
+  CHECK (left_record < right_record));
+
+-- Identity: generations are folders of Parquet; the id map is kept here, for ever.
+CREATE TABLE generations (
+  generation INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, input_digest TEXT NOT NULL,
+  model_version TEXT, records INTEGER NOT NULL, customers INTEGER NOT NULL,
+  created_at TEXT NOT NULL, run_id TEXT NOT NULL);
+CREATE TABLE id_map (record_key TEXT PRIMARY KEY, customer_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE redirects (
+  previous_customer_id TEXT PRIMARY KEY, customer_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE id_changes (
+  change_seq INTEGER PRIMARY KEY AUTOINCREMENT, changed_at TEXT NOT NULL, change TEXT NOT NULL,
+  customer_id TEXT NOT NULL, previous_customer_id TEXT, generation INTEGER NOT NULL,
+  run_id TEXT NOT NULL, reason TEXT);
+
+CREATE TABLE releases (
+  version TEXT PRIMARY KEY, input_digest TEXT NOT NULL, generation INTEGER, created_at TEXT NOT NULL,
+  run_id TEXT NOT NULL, retired INTEGER NOT NULL DEFAULT 0, summary TEXT);
+CREATE TABLE exports (
+  dataset TEXT NOT NULL, release TEXT NOT NULL, path TEXT NOT NULL, previous_release TEXT,
+  rows INTEGER NOT NULL, created_at TEXT NOT NULL, run_id TEXT NOT NULL,
+  PRIMARY KEY (dataset, release)) WITHOUT ROWID;
+
+-- Checks of the data, per run: the ``quality`` table of the next release.
+CREATE TABLE quality (
+  run_id TEXT NOT NULL, checked_at TEXT NOT NULL, source TEXT, check_name TEXT NOT NULL,
+  passed INTEGER NOT NULL, observed TEXT, expected TEXT);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1,)

@@ -15,14 +15,13 @@ from typing import Final, Literal
 
 from cdp.errors import UsageError, nearest
 
-Direction = Literal["inbound", "outbound", "none"]
+Direction = Literal["inbound", "outbound"]
 
 INBOUND: Final = "inbound"
 OUTBOUND: Final = "outbound"
-NO_DIRECTION: Final = "none"
 
-DIRECTIONS: Final[tuple[Direction, ...]] = (INBOUND, OUTBOUND, NO_DIRECTION)
-"""inbound: the person acted towards us; outbound: we acted towards the person; none: nobody did."""
+DIRECTIONS: Final[tuple[Direction, ...]] = (INBOUND, OUTBOUND)
+"""inbound: the person acted towards us; outbound: we acted towards the person; None: neither did."""
 
 CHANNELS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -56,7 +55,7 @@ class EventType:
 
     name: str
     channel: str
-    direction: Direction
+    direction: Direction | None
     engagement: bool
     description: str
 
@@ -213,7 +212,7 @@ _TABLE: Final[Mapping[str, str]] = {
         """,
 }
 
-_DIRECTION_WORDS: Final[Mapping[str, Direction]] = {"in": INBOUND, "out": OUTBOUND, "none": NO_DIRECTION}
+_DIRECTION_WORDS: Final[Mapping[str, Direction | None]] = {"in": INBOUND, "out": OUTBOUND, "none": None}
 
 
 def _rows() -> Iterator[EventType]:

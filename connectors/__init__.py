@@ -1,0 +1,1 @@
+"""Source connectors: bytes of a source in, envelopes and standardised events out."""

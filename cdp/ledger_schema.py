@@ -13,9 +13,9 @@ CREATE TABLE runs (
 
 CREATE TABLE sequences (name TEXT PRIMARY KEY, next INTEGER NOT NULL);
 
--- One batch = one source item (an input file). received = landed + suppressed.
+-- One batch = one input file of a source, or several small ones. received = landed + suppressed.
 CREATE TABLE batches (
-  batch_id TEXT PRIMARY KEY, source TEXT NOT NULL, origin TEXT NOT NULL, origin_sha TEXT,
+  batch_id TEXT PRIMARY KEY, source TEXT NOT NULL, origins INTEGER NOT NULL DEFAULT 0,
   run_id TEXT NOT NULL, received_at TEXT NOT NULL, ingest_date TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('intent', 'landed')),
   received INTEGER, suppressed INTEGER NOT NULL DEFAULT 0, landed INTEGER, bytes INTEGER,
@@ -25,32 +25,32 @@ CREATE INDEX batches_by_source ON batches (source, ingest_date);
 
 -- How far each origin of a source has been read.
 CREATE TABLE cursors (
-  source TEXT NOT NULL, origin TEXT NOT NULL, cursor TEXT NOT NULL, batch_id TEXT NOT NULL,
-  PRIMARY KEY (source, origin)) WITHOUT ROWID;
+  source TEXT NOT NULL, origin TEXT NOT NULL, cursor TEXT NOT NULL, origin_sha TEXT NOT NULL,
+  batch_id TEXT NOT NULL, PRIMARY KEY (source, origin)) WITHOUT ROWID;
 
--- Landed files. ``zone``: raw or quarantine.
+-- Landed files. ``zone``: raw or quarantine. ``raw_row`` below: position in such a file, from 0.
 CREATE TABLE files (
   file_id INTEGER PRIMARY KEY AUTOINCREMENT, zone TEXT NOT NULL, source TEXT NOT NULL,
   ingest_date TEXT NOT NULL, sha16 TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
   batch_id TEXT NOT NULL REFERENCES batches, rows INTEGER NOT NULL, size INTEGER NOT NULL);
 CREATE INDEX files_by_source ON files (source, zone, sha16);
 
--- Batches (or parts of them) whose bytes had landed before: counted, not stored twice.
+-- Parts of batches whose very bytes had landed before: all duplicates, counted, not stored twice.
 CREATE TABLE repeated (batch_id TEXT NOT NULL, file_id INTEGER NOT NULL, rows INTEGER NOT NULL);
 
 -- Every outcome but 'standardised', appended; the newest of an envelope is its current one.
 CREATE TABLE outcomes (
-  outcome_id INTEGER PRIMARY KEY AUTOINCREMENT, file_id INTEGER NOT NULL, origin_row INTEGER NOT NULL,
+  outcome_id INTEGER PRIMARY KEY AUTOINCREMENT, file_id INTEGER NOT NULL, raw_row INTEGER NOT NULL,
   event_id TEXT NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN
     ('standardised', 'ignored', 'duplicate', 'superseded', 'quarantined')),
   reason TEXT, detail TEXT, mapping_hash TEXT, run_id TEXT NOT NULL);
-CREATE INDEX outcomes_by_envelope ON outcomes (file_id, origin_row, outcome_id);
+CREATE INDEX outcomes_by_envelope ON outcomes (file_id, raw_row, outcome_id);
 
 -- Ids that came with more than one payload: the source's revision policy decides between them.
 CREATE TABLE revisions (
-  source TEXT NOT NULL, event_id TEXT NOT NULL, file_id INTEGER NOT NULL, origin_row INTEGER NOT NULL,
-  PRIMARY KEY (source, event_id, file_id, origin_row)) WITHOUT ROWID;
+  source TEXT NOT NULL, event_id TEXT NOT NULL, file_id INTEGER NOT NULL, raw_row INTEGER NOT NULL,
+  PRIMARY KEY (source, event_id, file_id, raw_row)) WITHOUT ROWID;
 
 -- Standardised events: derived, one file per (landed file, mapping hash).
 CREATE TABLE event_files (

@@ -82,7 +82,7 @@ def _field(name: str, kind: pa.DataType, pii: Pii, about: str, *, nullable: bool
     return pa.field(name, kind, nullable=nullable, metadata={"pii": pii, "comment": about})
 
 
-# One row per event of one source. ``file_id`` and ``origin_row`` lead back to the raw envelope.
+# One row per event of one source. ``file_id`` and ``raw_row`` lead back to the raw envelope.
 # Rows of one (source, event_id) from different files are partial folds of one grouped event
 # (``line_count`` envelopes each); the release adds them up.
 EVENTS = pa.schema(
@@ -90,7 +90,7 @@ EVENTS = pa.schema(
         _field("source", pa.string(), "none", "source of the event", nullable=False),
         _field("event_id", pa.string(), "none", "id within the source", nullable=False),
         _field("file_id", pa.int64(), "none", "raw file of the envelope (ledger)", nullable=False),
-        _field("origin_row", pa.int64(), "none", "position of the envelope in its source item", nullable=False),
+        _field("raw_row", pa.int64(), "none", "position of the envelope in that file, from 0", nullable=False),
         _field("line_count", pa.int32(), "none", "envelopes folded into this event", nullable=False),
         _field("record_key", pa.string(), "direct", "source:key of the person's record; NULL = unattributed"),
         _field("channel", pa.string(), "none", "web, email, phone, sms, social, ...", nullable=False),
@@ -127,7 +127,7 @@ EVENTS = pa.schema(
 # The fate of each envelope that did not become (part of) an event, as a stage hands it on.
 OUTCOMES = pa.schema(
     [
-        pa.field("origin_row", pa.int64(), nullable=False),
+        pa.field("raw_row", pa.int64(), nullable=False),
         pa.field("event_id", pa.string(), nullable=False),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reason", pa.string()),

@@ -42,8 +42,8 @@ def connect(
 def quote(text: str) -> str:
     """Return ``text`` as an SQL string literal.
 
-    >>> quote("it's")
-    "'it''s'"
+    >>> print(quote("it's"))
+    'it''s'
     """
     return "'" + text.replace("'", "''") + "'"
 
@@ -51,7 +51,7 @@ def quote(text: str) -> str:
 def identifier(name: str) -> str:
     """Return ``name`` as a quoted SQL identifier.
 
-    >>> identifier('a "b"')
-    '"a ""b"""'
+    >>> print(identifier('a"b'))
+    "a""b"
     """
     return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Stages in order, their checks, and the Dagster job that runs them."""

@@ -1,0 +1,144 @@
+"""Records from events: the tables on which identity works, built by DuckDB from the events' files.
+
+A record is one source's view of one person (``record_key``). Its identifiers carry when they were
+first and last seen; its trait values are kept all, with the time of the latest event that said so,
+and once more as the latest value per trait, which is what records are compared by. Nothing here
+depends on the order of the files or of the rows in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from cdp.duck import connect, identifier, quote
+from cdp.schemas import EVENTS, RECORD_IDENTIFIERS, RECORD_VALUES, TIMESTAMP, TRAITS
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "1GB"
+
+# Times that say nothing about when the person told us so; where there is no other, they stand.
+_UNTRUSTED_TIMES = "('missing', 'unreadable', 'future')"
+
+EXCLUDED = pa.schema([("file_id", pa.int64()), ("raw_row", pa.int64())])
+"""Envelopes whose events no longer count (superseded, or quarantined since)."""
+
+RECORDS = pa.schema(
+    [
+        pa.field("record_key", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("first_seen_at", TIMESTAMP),
+        pa.field("last_seen_at", TIMESTAMP),
+        *(pa.field(name, pa.string()) for name in TRAITS),
+    ]
+)
+"""One row per record: the latest value of each trait, by (time, event id)."""
+
+
+@dataclass(frozen=True)
+class RecordTables:
+    """``records`` (RECORDS), ``identifiers`` and ``values`` (cdp.schemas), sorted by record_key;
+    and how many event rows there are, with and without a record."""
+
+    records: pa.Table
+    identifiers: pa.Table
+    values: pa.Table
+    attributed: int
+    unattributed: int
+
+
+def build(
+    event_files: Sequence[Path], excluded: pa.Table, *, temp_directory: Path | None = None
+) -> RecordTables:
+    """Return the records of all events in ``event_files`` but those of the ``excluded`` envelopes."""
+    with connect(memory_limit=MEMORY_LIMIT, temp_directory=temp_directory) as connection:
+        _events(connection, event_files, excluded)
+        (attributed,), (unattributed,) = (
+            connection.sql(f"SELECT count(*) FROM counted WHERE record_key IS {word} NULL").fetchall()[0]
+            for word in ("NOT", "")
+        )
+        return RecordTables(
+            _table(connection, _RECORDS_SQL, RECORDS),
+            _table(connection, _IDENTIFIERS_SQL, RECORD_IDENTIFIERS),
+            _table(connection, _VALUES_SQL, RECORD_VALUES),
+            attributed,
+            unattributed,
+        )
+
+
+def _table(connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -> pa.Table:
+    return connection.sql(sql).to_arrow_table().select(schema.names).cast(schema)
+
+
+def _events(connection: duckdb.DuckDBPyConnection, event_files: Sequence[Path], excluded: pa.Table) -> None:
+    """Create the views ``counted`` (events that count) and ``said`` (one row per trait value said)."""
+    connection.register("excluded_envelopes", excluded.cast(EXCLUDED))
+    if event_files:
+        listed = ", ".join(quote(str(path)) for path in event_files)
+        connection.execute(f"CREATE TEMP VIEW stored AS SELECT * FROM read_parquet([{listed}])")
+    else:
+        connection.register("stored", EVENTS.empty_table())
+    connection.execute(_COUNTED_SQL)
+    connection.execute(_SAID_SQL)
+
+
+_COUNTED_SQL = f"""
+CREATE TEMP VIEW counted AS
+SELECT record_key, source, event_id, occurred_at, identifiers, traits,
+  CASE WHEN time_flag IN {_UNTRUSTED_TIMES} THEN NULL ELSE occurred_at END AS trusted_at
+FROM stored ANTI JOIN excluded_envelopes USING (file_id, raw_row)
+"""
+
+# UNPIVOT leaves out the traits that an event does not have.
+_SAID_SQL = f"""
+CREATE TEMP TABLE said AS
+SELECT record_key, source, attribute, value,
+  coalesce(max(trusted_at), max(occurred_at)) AS observed_at,
+  max((coalesce(trusted_at, TIMESTAMPTZ '1970-01-01'), event_id)) AS latest
+FROM (
+  UNPIVOT (
+    SELECT record_key, source, event_id, occurred_at, trusted_at, unnest(traits)
+    FROM counted WHERE record_key IS NOT NULL AND traits IS NOT NULL)
+  ON {", ".join(identifier(name) for name in TRAITS)} INTO NAME attribute VALUE value)
+WHERE value <> ''
+GROUP BY ALL
+"""
+
+_VALUES_SQL = """
+SELECT record_key, source, attribute, value, observed_at FROM said
+ORDER BY record_key, attribute, value
+"""
+
+_IDENTIFIERS_SQL = """
+SELECT record_key, source, one.type, one.namespace, one.value,
+  coalesce(min(trusted_at), min(occurred_at)) AS first_seen_at,
+  coalesce(max(trusted_at), max(occurred_at)) AS last_seen_at
+FROM (
+  SELECT record_key, source, occurred_at, trusted_at, unnest(identifiers) AS one
+  FROM counted WHERE record_key IS NOT NULL)
+GROUP BY ALL
+ORDER BY record_key, one.type, one.namespace, one.value
+"""
+
+_LATEST = ",\n    ".join(
+    f"max_by(value, (latest, value)) FILTER (attribute = {quote(name)}) AS {identifier(name)}" for name in TRAITS
+)
+
+_RECORDS_SQL = f"""
+SELECT * FROM (
+  SELECT record_key, any_value(source) AS source,
+    coalesce(min(trusted_at), min(occurred_at)) AS first_seen_at,
+    coalesce(max(trusted_at), max(occurred_at)) AS last_seen_at
+  FROM counted WHERE record_key IS NOT NULL GROUP BY record_key)
+LEFT JOIN (
+  SELECT record_key,
+    {_LATEST}
+  FROM said GROUP BY record_key) USING (record_key)
+ORDER BY record_key
+"""

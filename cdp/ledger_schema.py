@@ -47,6 +47,10 @@ CREATE TABLE outcomes (
   reason TEXT, detail TEXT, mapping_hash TEXT, run_id TEXT NOT NULL);
 CREATE INDEX outcomes_by_envelope ON outcomes (file_id, raw_row, outcome_id);
 
+CREATE VIEW current_outcomes AS
+SELECT file_id, raw_row, event_id, outcome, reason, detail, mapping_hash, run_id FROM outcomes AS o
+WHERE outcome_id = (SELECT max(outcome_id) FROM outcomes AS i WHERE i.file_id = o.file_id AND i.raw_row = o.raw_row);
+
 -- Ids that came with more than one payload: the source's revision policy decides between them.
 CREATE TABLE revisions (
   source TEXT NOT NULL, event_id TEXT NOT NULL, file_id INTEGER NOT NULL, raw_row INTEGER NOT NULL,

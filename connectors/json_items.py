@@ -147,7 +147,9 @@ def _parts(data: bytes) -> Iterator[Piece | list[bytes]]:
     try:
         body = _utf8(data).strip(_WHITE)
     except UnicodeDecodeError:
-        yield Piece(data, reason="not_utf8", detail="the byte order mark says UTF-16 or UTF-32, the rest does not")
+        yield Piece(
+            data, reason="not_utf8", detail="the byte order mark says UTF-16 or UTF-32, the rest does not"
+        )
         return
     if not body:
         return

@@ -35,8 +35,8 @@ class EnvelopeFields:
 class IdentifierRule:
     """An identifier of the person: its type, the SQL of its value, and its namespace.
 
-    ``namespace`` is SQL too (a constant needs its quotes). By default it is NULL for e-mail and
-    phone, which are global, and the source's namespace for every other type. The order of rules
+    ``namespace`` is SQL too (a constant needs its quotes). By default there is none for e-mail and
+    phone, which are global (namespace ''), and the source's namespace for every other type. The order of rules
     of one type matters only for the record key: the first that has a value gives it.
     """
 
@@ -72,8 +72,9 @@ class Mapping:
       and what ``connectors.times`` lists); the source's time zone applies where it has none.
     - ``columns``: typed columns of ``cdp.schemas.EVENTS`` (subject, reference, campaign, product,
       amount, currency, duration_seconds, agent, department, outcome, escalation_level,
-      self_service, latitude, longitude, consent_*, direction). Text is cast; what does not cast
-      is NULL, except ``amount``, which quarantines the envelope as ``bad_amount``.
+      self_service, latitude, longitude, consent_*, direction, channel). Text is cast; what does
+      not cast is NULL, except ``amount``, which quarantines the envelope as ``bad_amount``.
+      ``channel`` defaults to the connector's, ``direction`` to that of the event type.
     - ``traits``: names of ``cdp.schemas.TRAITS``. An e-mail or phone trait is also worth an
       identifier rule of its own; only identifiers are normalised and matched.
     - ``properties``: SQL giving JSON text, or NULL.

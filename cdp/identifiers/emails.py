@@ -7,10 +7,9 @@ is a question of evidence, not of form.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
-from cdp.identifiers.text import Checked, is_placeholder, visible
+from cdp.identifiers.text import Checked, is_placeholder, lower_case
 
 MAX_LENGTH: Final = 254
 """Characters of a whole address (RFC 5321, 4.5.3.1.3)."""
@@ -43,14 +42,14 @@ def check_email(value: str) -> Checked:
     >>> check_email("a***@example.com").reason, check_email("alice").reason
     ('masked', 'not_an_email')
     """
-    text = unicodedata.normalize("NFKC", visible(value))
+    text = lower_case(value)
     if not text:
         return Checked(None, "empty")
     if angles := _IN_ANGLES.findall(text):
         text = angles[-1]
-    text = text.strip(_OUTER).lower()
+    text = text.strip(_OUTER)
     if text.startswith("mailto:"):
-        text = text.removeprefix("mailto:").partition("?")[0]
+        text = text.removeprefix("mailto:").partition("?")[0].strip(_OUTER)
     local, at, domain = text.rpartition("@")
     if _MASK.search(text) or _MASKED_LOCAL.fullmatch(local if at else text):
         return Checked(None, "masked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from cdp.identifiers.text import Checked, is_placeholder, is_rounded, visible
+from cdp.identifiers.text import Checked, is_placeholder, is_rounded, lower_case, visible
 
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
 _PROFILE_LINK = re.compile(r"(?:https?://)?[\w.-]+\.[a-z]{2,}/(?:[^\s?#]*/)?@?([^\s/?#]+)/?(?:[?#].*)?", re.IGNORECASE)
@@ -41,7 +41,7 @@ def check_handle(value: str) -> Checked:
     >>> check_handle("Alice Brown").reason
     'not_a_handle'
     """
-    text = unicodedata.normalize("NFKC", visible(value)).lower()
+    text = lower_case(value)
     if link := _PROFILE_LINK.fullmatch(text):
         text = link[1]
     text = text.removeprefix("@")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final, Literal, NamedTuple
 
 Reason = Literal[
@@ -58,6 +59,16 @@ def visible(text: str) -> str:
     '+44 20'
     """
     return _INVISIBLE.sub("", text).strip()
+
+
+def lower_case(text: str) -> str:
+    """Return the visible part of ``text`` in lower case and in NFKC, which lower-casing alone may undo.
+
+    >>> lower_case(" Ａlice ")
+    'alice'
+    """
+    lower = unicodedata.normalize("NFKC", visible(text)).lower()
+    return visible(unicodedata.normalize("NFKC", lower))
 
 
 def is_placeholder(text: str) -> bool:

@@ -33,15 +33,21 @@ if TYPE_CHECKING:
 # Raise when this module, connectors.compile or connectors.times change what comes out.
 ENGINE_VERSION = 1
 
+_MEMBERS = pa.schema([("raw_row", pa.int64()), ("envelope_event_id", pa.string()), ("event_id", pa.string())])
+
 _ENVELOPE_COLUMNS = ["event_id", "type", "channel", "sent_at", "received_at"]
 
 
 @dataclass(frozen=True)
 class StandardisedBatch:
-    """Events (``cdp.schemas.EVENTS``) of one raw file, and outcomes (``OUTCOMES``) of the other rows."""
+    """Events (``cdp.schemas.EVENTS``) of one raw file, and outcomes (``OUTCOMES``) of the other rows.
+
+    ``members`` (raw_row, envelope_event_id, event_id) lists every raw row that is part of an event.
+    """
 
     events: pa.Table
     outcomes: pa.Table
+    members: pa.Table
 
 
 def mapping_hash(connector: Connector, context: SourceContext) -> str:
@@ -62,12 +68,13 @@ def standardise(
     if skip is not None and len(skip):
         table = table.filter(pc.invert(pc.is_in(rows, value_set=skip)))
     if table.num_rows == 0:
-        return StandardisedBatch(EVENTS.empty_table(), OUTCOMES.empty_table())
+        return StandardisedBatch(EVENTS.empty_table(), OUTCOMES.empty_table(), _MEMBERS.empty_table())
     documents, failed = _documents(table, connector)
     with connect() as connection:
         placed = _placed(connection, documents, connector.mapping, context, file_id)
         events = _events(connection, placed, connector.mapping)
-    return StandardisedBatch(events, pa.concat_tables([failed, _outcomes(placed, events, connector.mapping)]))
+    members = placed.filter(pc.is_null(placed["fate"])).select(_MEMBERS.names).cast(_MEMBERS)
+    return StandardisedBatch(events, pa.concat_tables([failed, _outcomes(placed, events, connector.mapping)]), members)
 
 
 def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Table]:
@@ -145,17 +152,27 @@ def _outcomes(placed: pa.Table, events: pa.Table, mapping: Mapping) -> pa.Table:
 
 
 def reject(batch: StandardisedBatch, failing: pa.Array, reason: str) -> StandardisedBatch:
-    """Return the batch without the events at the raw rows ``failing``, which are quarantined instead."""
-    bad = pc.is_in(batch.events["raw_row"], value_set=failing)
-    gone = batch.events.filter(bad)
+    """Return the batch without the events at the positions ``failing``; their envelopes are quarantined.
+
+    With a folded event go all its lines, and with one event of an envelope its others.
+    """
+    bad_events = batch.events.take(failing)
+    folded = bad_events.filter(pc.greater(bad_events["line_count"], 1))["event_id"].combine_chunks()
+    bad = pc.or_(
+        pc.is_in(batch.members["raw_row"], value_set=bad_events["raw_row"].combine_chunks()),
+        pc.is_in(batch.members["event_id"], value_set=folded),
+    )
+    rows = batch.members.filter(bad).group_by("raw_row").aggregate([("envelope_event_id", "min")]).sort_by("raw_row")
+    gone = rows["raw_row"].combine_chunks()
     outcomes = pa.table(
         [
-            gone["raw_row"],
-            gone["event_id"],
-            pa.repeat(pa.scalar("quarantined"), gone.num_rows),
-            pa.repeat(pa.scalar(reason), gone.num_rows),
-            pa.nulls(gone.num_rows, pa.string()),
+            gone,
+            rows["envelope_event_id_min"],
+            pa.repeat(pa.scalar("quarantined"), rows.num_rows),
+            pa.repeat(pa.scalar(reason), rows.num_rows),
+            pa.nulls(rows.num_rows, pa.string()),
         ],
         schema=OUTCOMES,
     )
-    return StandardisedBatch(batch.events.filter(pc.invert(bad)), pa.concat_tables([batch.outcomes, outcomes]))
+    events = batch.events.filter(pc.invert(pc.is_in(batch.events["raw_row"], value_set=gone)))
+    return StandardisedBatch(events, pa.concat_tables([batch.outcomes, outcomes]), batch.members.filter(pc.invert(bad)))

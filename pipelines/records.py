@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "1GB"
 
-# Times that say nothing about when the person told us so; where there is no other, they stand.
-_UNTRUSTED_TIMES = "('missing', 'unreadable', 'future')"
+# The events' own times that can be believed; where an event has none, when it was seen is not known.
+_SOUND = "time_flag IS NULL OR time_flag = 'ambiguous'"
 
 EXCLUDED = pa.schema([("file_id", pa.int64()), ("raw_row", pa.int64())])
 """Envelopes whose events no longer count (superseded, or quarantined since)."""
@@ -90,8 +90,8 @@ def _events(connection: duckdb.DuckDBPyConnection, event_files: Sequence[Path], 
 
 _COUNTED_SQL = f"""
 CREATE TEMP VIEW counted AS
-SELECT record_key, source, event_id, occurred_at, identifiers, traits,
-  CASE WHEN time_flag IN {_UNTRUSTED_TIMES} THEN NULL ELSE occurred_at END AS trusted_at
+SELECT record_key, source, event_id, identifiers, traits,
+  CASE WHEN {_SOUND} THEN occurred_at END AS seen_at
 FROM stored ANTI JOIN excluded_envelopes USING (file_id, raw_row)
 """
 
@@ -99,11 +99,11 @@ FROM stored ANTI JOIN excluded_envelopes USING (file_id, raw_row)
 _SAID_SQL = f"""
 CREATE TEMP TABLE said AS
 SELECT record_key, source, attribute, value,
-  coalesce(max(trusted_at), max(occurred_at)) AS observed_at,
-  max((coalesce(trusted_at, TIMESTAMPTZ '1970-01-01'), event_id)) AS latest
+  max(seen_at) AS observed_at,
+  max((coalesce(seen_at, '-infinity'::TIMESTAMPTZ), event_id)) AS latest
 FROM (
   UNPIVOT (
-    SELECT record_key, source, event_id, occurred_at, trusted_at, unnest(traits)
+    SELECT record_key, source, event_id, seen_at, unnest(traits)
     FROM counted WHERE record_key IS NOT NULL AND traits IS NOT NULL)
   ON {", ".join(identifier(name) for name in TRAITS)} INTO NAME attribute VALUE value)
 WHERE value <> ''
@@ -117,10 +117,9 @@ ORDER BY record_key, attribute, value
 
 _IDENTIFIERS_SQL = """
 SELECT record_key, source, one.type, one.namespace, one.value,
-  coalesce(min(trusted_at), min(occurred_at)) AS first_seen_at,
-  coalesce(max(trusted_at), max(occurred_at)) AS last_seen_at
+  min(seen_at) AS first_seen_at, max(seen_at) AS last_seen_at
 FROM (
-  SELECT record_key, source, occurred_at, trusted_at, unnest(identifiers) AS one
+  SELECT record_key, source, seen_at, unnest(identifiers) AS one
   FROM counted WHERE record_key IS NOT NULL)
 GROUP BY ALL
 ORDER BY record_key, one.type, one.namespace, one.value
@@ -133,8 +132,7 @@ _LATEST = ",\n    ".join(
 _RECORDS_SQL = f"""
 SELECT * FROM (
   SELECT record_key, any_value(source) AS source,
-    coalesce(min(trusted_at), min(occurred_at)) AS first_seen_at,
-    coalesce(max(trusted_at), max(occurred_at)) AS last_seen_at
+    min(seen_at) AS first_seen_at, max(seen_at) AS last_seen_at
   FROM counted WHERE record_key IS NOT NULL GROUP BY record_key)
 LEFT JOIN (
   SELECT record_key,

@@ -40,9 +40,9 @@ def events_expectations(source: str) -> tuple[Expectation, ...]:
             "events_unique",
             "structure",
             "expect_compound_columns_to_be_unique",
-            ("file_id", "event_id"),
-            {"column_list": ["file_id", "event_id"]},
-            expected="each event once per landed file",
+            ("file_id", "raw_row", "event_id"),
+            {"column_list": ["file_id", "raw_row", "event_id"]},
+            expected="each event once per envelope",
         ),
         Expectation(
             "event_id_present",

@@ -37,6 +37,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BEYOND = "\n"  # a line that is not of the file: a row that swallows it had not ended
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -94,15 +95,14 @@ def column_names(cells: Sequence[str]) -> list[str]:
     >>> column_names(["id", "", "id"])
     ['id', 'column_2', 'id_2']
     """
-    names: list[str] = []
+    names: dict[str, int] = {}
     for n, cell in enumerate(cells, 1):
         name = base = cell.strip() or f"column_{n}"
-        for again in itertools.count(2):
-            if name not in names:
-                break
-            name = f"{base}_{again}"
-        names.append(name)
-    return names
+        while name in names:
+            names[base] += 1
+            name = f"{base}_{names[base]}"
+        names[name] = 1
+    return list(names)
 
 
 @dataclass
@@ -148,10 +148,10 @@ class _Table:
         if not self.clean:
             return None
         try:
-            cells = list(self.reader(self.lines[self.at : stop]))
+            cells = list(self.reader([*self.lines[self.at : stop], _BEYOND]))
         except csv.Error:
             return None
-        if len(cells) != stop - self.at or any(map(width.__ne__, map(len, cells))):
+        if cells.pop() or len(cells) != stop - self.at or any(map(width.__ne__, map(len, cells))):
             return None
         rows = _Rows(cells, list(range(self.at + 1, stop + 1)))
         self.at = stop
@@ -176,13 +176,13 @@ class _Table:
         stop = min(len(self.lines), start + max(1, min(_SPAN_LIMIT, self.left)))
         if '"' not in self.lines[start]:
             stop = start + 1
-        reader = self.reader(itertools.islice(self.lines, start, stop))
+        reader = self.reader(itertools.chain(map(self.lines.__getitem__, range(start, stop)), [_BEYOND]))
         try:
             cells = next(reader, [])
         except csv.Error:
             cells = None
         end = start + reader.line_num
-        if cells is not None and (end == start + 1 or self._is_strict(start, end)):
+        if cells is not None and end <= stop and (end == start + 1 or self._is_strict(start, end)):
             return cells, end
         self.left -= end - start
         return None, start + 1

@@ -88,68 +88,65 @@ def seal(
 
 
 class _Reader:
-    """The readable payloads of a chunk with the text of their JSON documents."""
+    """The readable payloads of a chunk (columns ``row``, ``sent``, ``payload``, ``document``)."""
 
     def __init__(self, connector: Connector, chunk: Chunk) -> None:
         self.connector = connector
         self.rejected: list[Rejected] = list(chunk.rejected)
-        self.payloads, self.rows = chunk.payloads, chunk.rows
-        self.sent: Sequence[str | None] = chunk.sent or [None] * len(chunk.payloads)
-        self._reject([len(payload) > MAX_PAYLOAD_BYTES for payload in self.payloads], "payload_too_large")
-        documents = self._decoded(connector) if connector.decode else pa.array(self.payloads, pa.binary())
-        self.documents = self._text(documents)
+        count = len(chunk.payloads)
+        self.table = pa.table(
+            {
+                "row": pa.array(chunk.rows, pa.int64()),
+                "sent": pa.array(chunk.sent, pa.string()) if chunk.sent else pa.nulls(count, pa.string()),
+                "payload": pa.array(chunk.payloads, pa.binary()),
+            }
+        )
+        self._reject(pc.greater(pc.binary_length(self.table["payload"]), MAX_PAYLOAD_BYTES), "payload_too_large")
+        if connector.decode is not None:
+            self._decode()
+        else:
+            self._read_text(self.table["payload"])
 
     def fields(self, connection: duckdb.DuckDBPyConnection, context: EnvelopeContext) -> pa.Table:
         """Return event_id, type, occurred_at and sent_at per payload, after rejecting invalid JSON."""
         import duckdb
 
         try:
-            return _fields(connection, self._table(), self.connector, context)
+            return _fields(connection, self.table, self.connector, context)
         except duckdb.InvalidInputException:  # some document is not JSON: find out which
-            self._reject_invalid_json(connection)
-            return _fields(connection, self._table(), self.connector, context)
+            connection.register("documents", self.table)
+            valid = connection.sql("SELECT json_valid(document) AS ok FROM documents").to_arrow_table()["ok"]
+            self._reject(pc.invert(valid), "invalid_json")
+            return _fields(connection, self.table, self.connector, context)
 
-    def _table(self) -> pa.Table:
-        return pa.table({"document": self.documents, "sent": pa.array(self.sent, pa.string())})
-
-    def _keep(self, keep: Sequence[bool]) -> None:
-        self.payloads = [value for value, kept in zip(self.payloads, keep, strict=True) if kept]
-        self.rows = [value for value, kept in zip(self.rows, keep, strict=True) if kept]
-        self.sent = [value for value, kept in zip(self.sent, keep, strict=True) if kept]
-
-    def _reject(self, bad: Sequence[bool], reason: str) -> None:
-        if not any(bad):
+    def _reject(self, bad: pa.ChunkedArray, reason: str) -> None:
+        if not pc.any(bad, min_count=0).as_py():
             return
-        for row, payload, is_bad in zip(self.rows, self.payloads, bad, strict=True):
-            if is_bad:
-                self.rejected.append(Rejected(row, payload, reason, f"{len(payload)} bytes"))
-        self._keep([not is_bad for is_bad in bad])
+        gone = self.table.filter(bad)
+        for row, payload in zip(gone["row"].to_pylist(), gone["payload"].to_pylist(), strict=True):
+            self.rejected.append(Rejected(row, payload, reason, f"{len(payload)} bytes"))
+        self.table = self.table.filter(pc.invert(bad))
 
-    def _decoded(self, connector: Connector) -> pa.Array:
-        documents, keep = [], []
-        for row, payload in zip(self.rows, self.payloads, strict=True):
-            outcome = decode(connector, payload)
-            keep.append(not isinstance(outcome, str))
-            if isinstance(outcome, str):
-                self.rejected.append(Rejected(row, payload, outcome))
-            else:
-                documents.append(outcome[0] if outcome else b"{}")
-        self._keep(keep)
-        return pa.array(documents, pa.binary())
+    def _decode(self) -> None:
+        """Read payloads that are not JSON; the first document of each gives the envelope's fields."""
+        decoded = [decode(self.connector, payload) for payload in self.table["payload"].to_pylist()]
+        reasons = {outcome for outcome in decoded if isinstance(outcome, str)}
+        first = [None if isinstance(outcome, str) else outcome[0] if outcome else b"{}" for outcome in decoded]
+        self.table = self.table.append_column("document", pa.array(first, pa.binary()))
+        for reason in sorted(reasons):
+            self._reject(pa.chunked_array([[outcome == reason for outcome in decoded]]), reason)
+            decoded = [outcome for outcome in decoded if outcome != reason]
+        documents = self.table["document"]
+        self.table = self.table.drop_columns("document")
+        self._read_text(documents)
 
-    def _text(self, documents: pa.Array) -> pa.Array:
+    def _read_text(self, documents: pa.ChunkedArray) -> None:
         try:
-            return documents.cast(pa.string())
+            self.table = self.table.append_column("document", documents.cast(pa.string()))
         except pa.ArrowInvalid:
-            bad = [not _is_utf8(document) for document in documents.to_pylist()]
+            bad = pa.chunked_array([[not _is_utf8(document) for document in documents.to_pylist()]])
             self._reject(bad, "not_utf8")
-            return documents.filter(pc.invert(pa.array(bad))).cast(pa.string())
-
-    def _reject_invalid_json(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.register("documents", self._table())
-        valid = connection.sql("SELECT json_valid(document) AS ok FROM documents").to_arrow_table()["ok"]
-        self._reject([not ok for ok in valid.to_pylist()], "invalid_json")
-        self.documents = self.documents.filter(valid.combine_chunks())
+            self.table = self.table.append_column("document", documents.filter(pc.invert(bad)).cast(pa.string()))
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -219,11 +216,12 @@ def _raw_table(
     origin_sha: str,
     occurrences: Occurrences,
 ) -> pa.Table:
-    if not reader.payloads:
+    payloads = reader.table["payload"]
+    if not len(payloads):
         return RAW.empty_table()
 
     def content_id(index: int) -> str:
-        return occurrences.event_id(canonical(reader.payloads[index], reader.connector.content_type))
+        return occurrences.event_id(canonical(payloads[index].as_py(), reader.connector.content_type))
 
     return _table(
         connection,
@@ -231,8 +229,8 @@ def _raw_table(
         context,
         origin_sha,
         event_ids=_filled_ids(fields["event_id"], content_id),
-        rows=reader.rows,
-        payloads=reader.payloads,
+        rows=reader.table["row"],
+        payloads=payloads,
         columns={name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")},
     )
 
@@ -261,8 +259,8 @@ def quarantine_table(
         context,
         origin_sha,
         event_ids=pa.array([occurrences.event_id(piece.payload) for piece in pieces], pa.string()),
-        rows=[piece.row for piece in pieces],
-        payloads=[piece.payload for piece in pieces],
+        rows=pa.array([piece.row for piece in pieces], pa.int64()),
+        payloads=pa.array([piece.payload for piece in pieces], pa.binary()),
         columns=nothing,
     )
     table = table.append_column(QUARANTINE.field("reason"), pa.array([piece.reason for piece in pieces], pa.string()))
@@ -276,8 +274,8 @@ def _table(
     origin_sha: str,
     *,
     event_ids: pa.Array,
-    rows: Sequence[int],
-    payloads: Sequence[bytes],
+    rows: pa.Array | pa.ChunkedArray,
+    payloads: pa.Array | pa.ChunkedArray,
     columns: dict[str, pa.ChunkedArray | pa.Array],
 ) -> pa.Table:
     constants = {
@@ -295,8 +293,8 @@ def _table(
     }
     values |= columns
     values["event_id"] = event_ids
-    values["origin_row"] = pa.array(rows, pa.int64())
+    values["origin_row"] = rows
     values["event_hash"] = _event_hashes(connection, event_ids)
-    values["fingerprint"] = pa.array([ids.fingerprint(payload) for payload in payloads], pa.binary(16))
-    values["payload"] = pa.array(payloads, pa.binary())
+    values["fingerprint"] = pa.array([ids.fingerprint(payload) for payload in payloads.to_pylist()], pa.binary(16))
+    values["payload"] = payloads
     return pa.table([values[name] for name in RAW.names], schema=RAW)

@@ -44,11 +44,11 @@ _ENCODER = msgspec.json.Encoder()
 def chunks(
     data: bytes, context: SplitContext, header: Sequence[str] | None = None, min_cells: int | None = None
 ) -> Iterator[Chunk]:
-    """Yield the rows of ``data`` in chunks; ``header`` names the columns where no line does.
+    r"""Yield the rows of ``data`` in chunks; ``header`` names the columns where no line does.
 
     With ``min_cells`` a row may be shorter than the header, and lacks its last columns.
 
-    >>> [chunk.payloads for chunk in chunks(b"id;name\\n1;Ada\\n", SplitContext())]
+    >>> [chunk.payloads for chunk in chunks(b"id;name\n1;Ada\n", SplitContext())]
     [[b'{"id":"1","name":"Ada"}']]
     """
     encoding, clean, text = _decoded(data, context.encoding)

@@ -74,6 +74,10 @@ CREATE TABLE generations (
   generation INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, input_digest TEXT NOT NULL,
   model_version TEXT, records INTEGER NOT NULL, customers INTEGER NOT NULL,
   created_at TEXT NOT NULL, run_id TEXT NOT NULL);
+-- Golden values of a generation under the survivorship in use: derived, a folder of Parquet.
+CREATE TABLE profiles (
+  generation INTEGER PRIMARY KEY, path TEXT NOT NULL, input_digest TEXT NOT NULL, customers INTEGER NOT NULL,
+  created_at TEXT NOT NULL, run_id TEXT NOT NULL);
 CREATE TABLE id_map (record_key TEXT PRIMARY KEY, customer_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE redirects (
   previous_customer_id TEXT PRIMARY KEY, customer_id TEXT NOT NULL) WITHOUT ROWID;

@@ -33,10 +33,11 @@ def check_table(table: pa.Table, expectations: Sequence[Expectation], *, source:
     results = []
     for expectation in expectations:
         if expectation in present:
-            results.append(found.get(expectation.name) or _result(expectation, source, True, "no values"))
+            empty = _result(expectation, source, passed=True, rows=table.num_rows)
+            results.append(found.get(expectation.name, empty))
         else:
             absent = ", ".join(sorted(set(expectation.needs) & set(missing)))
-            results.append(_result(expectation, source, False, f"column missing: {absent}"))
+            results.append(_result(expectation, source, passed=False, note=f"column missing: {absent}"))
     return results
 
 
@@ -49,10 +50,17 @@ def _empty(table: pa.Table, expectation: Expectation) -> bool:
 
 
 def _result(
-    expectation: Expectation, source: str | None, passed: bool, observed: str, failing: Sequence[int] = ()
+    expectation: Expectation,
+    source: str | None,
+    *,
+    passed: bool,
+    rows: int = 0,
+    failed: int = 0,
+    note: str | None = None,
+    failing: tuple[int, ...] = (),
 ) -> CheckResult:
     return CheckResult(
-        expectation.name, expectation.severity, passed, observed, expectation.expected, source, tuple(failing)
+        expectation.name, expectation.severity, passed, expectation.expected, rows, failed, note, source, failing
     )
 
 
@@ -70,12 +78,15 @@ def _validate(table: pa.Table, expectations: Sequence[Expectation], source: str 
         expectation = by_name[found.expectation_config.meta["check"]]
         trouble = _exception(found.exception_info)
         if trouble:
-            results.append(_result(expectation, source, False, f"could not be evaluated: {trouble}"))
+            note = f"could not be evaluated: {trouble}"
+            results.append(_result(expectation, source, passed=False, rows=len(frame), note=note))
             continue
         details = found.result
-        failing = [int(entry[POSITION]) for entry in details.get("unexpected_index_list") or ()]
-        observed = f"{details.get('unexpected_count', len(failing))} of {details.get('element_count', len(frame))} fail"
-        results.append(_result(expectation, source, bool(found.success), observed, failing))
+        failing = tuple(int(entry[POSITION]) for entry in details.get("unexpected_index_list") or ())
+        failed = int(details.get("unexpected_count", 0))
+        results.append(
+            _result(expectation, source, passed=bool(found.success), rows=len(frame), failed=failed, failing=failing)
+        )
     return results
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,17 +33,46 @@ class Expectation:
 class CheckResult:
     """What one check found in one source (None: in the whole workspace).
 
+    ``rows`` were looked at and ``failed`` of them did not meet it; ``note`` says what no count can.
     ``failing`` are positions in the table that was checked; only row checks give them.
     """
 
     check_name: str
     severity: Severity
     passed: bool
-    observed: str
     expected: str
+    rows: int = 0
+    failed: int = 0
+    note: str | None = None
     source: str | None = None
-    failing: Sequence[int] = ()
+    failing: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> bool:
         return self.severity == "structure" and not self.passed
+
+    @property
+    def observed(self) -> str:
+        counted = f"{self.failed} of {self.rows} fail" if self.failed else f"{self.rows} rows"
+        return self.note or counted
+
+
+def merge(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Add up the results of one check over several tables of one source."""
+    merged: dict[tuple[str | None, str], CheckResult] = {}
+    for result in results:
+        key = (result.source, result.check_name)
+        known = merged.get(key)
+        merged[key] = (
+            dataclasses.replace(
+                result,
+                passed=known.passed and result.passed,
+                rows=known.rows + result.rows,
+                failed=known.failed + result.failed,
+                note=known.note or result.note,
+                failing=(),
+            )
+            if known
+            else dataclasses.replace(result, failing=())
+        )
+    return list(merged.values())

@@ -1,0 +1,101 @@
+"""A run's hold on its workspace: the lock, the ledger, the log, and what every stage is given."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cdp import runs
+from cdp.lake import Lake
+from cdp.ledger import Ledger
+from cdp.lock import writer_lock
+from pipelines import runlog, sweep
+from pipelines.progress import Progress, Silent
+from pipelines.runlog import RunLog, Value
+
+if TYPE_CHECKING:
+    from cdp.settings import Settings
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """How long a stage took, in seconds on the clock and of all CPUs."""
+
+    stage: str
+    source: str | None
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass
+class Session:
+    """One run at work on one workspace; it holds the writer lock."""
+
+    settings: Settings
+    lake: Lake
+    ledger: Ledger
+    run_id: str
+    now: datetime
+    log: RunLog
+    progress: Progress = field(default_factory=Silent)
+    times: list[StageTime] = field(default_factory=list)
+    summary: dict[str, Value] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str, source: str | None = None) -> Iterator[dict[str, Value]]:
+        """Time and log one stage; the yielded dict takes the counts that it ends with."""
+        counts: dict[str, Value] = {}
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield counts
+        except BaseException as error:
+            self.error = self.error or error
+            self.log.failure(name if source is None else f"{name} {source}", error)
+            raise
+        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+        self.times.append(StageTime(name, source, seconds, cpu_seconds))
+        self.log.write(name, {"source": source, "seconds": round(seconds, 3), **counts})
+
+
+@contextlib.contextmanager
+def open_session(
+    settings: Settings,
+    command: str,
+    *,
+    run_id: str,
+    now: datetime,
+    wait_seconds: float = 0.0,
+    progress: Progress | None = None,
+) -> Iterator[Session]:
+    """Hold the workspace for one run: lock it, mark dead runs, sweep their orphans, record this one.
+
+    Raises :class:`cdp.errors.LockedError` when another run holds it for longer than ``wait_seconds``.
+    A run whose block raises is recorded as failed, and the error goes on.
+    """
+    lake = Lake(settings.root)
+    with (
+        writer_lock(settings.root, run_id=run_id, wait_seconds=wait_seconds),
+        Ledger(lake.ledger_path) as ledger,
+        RunLog(lake.logs, run_id) as log,
+    ):
+        runs.start(ledger, run_id, command, now=now)
+        session = Session(settings, lake, ledger, run_id, now, log, progress or Silent())
+        log.write("start", {"command": command})
+        try:
+            swept = sweep.orphans(lake, ledger)
+            if swept:
+                log.write("swept", {"files": swept})
+            yield session
+        except BaseException:
+            session.summary["failed"] = True
+            runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=False, summary=session.summary)
+            log.write("end", {"succeeded": False})
+            raise
+        runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=True, summary=session.summary)
+        log.write("end", {"succeeded": True})
+        runlog.forget(lake.logs, now=datetime.now(UTC))

@@ -95,11 +95,11 @@ def documents(data: bytes) -> Iterator[Piece]:
 
 
 def chunks(data: bytes, splitter: Splitter | None = None) -> Iterator[Chunk]:
-    """Yield the payloads of an item in chunks; ``splitter`` may divide a document further.
+    r"""Yield the payloads of an item in chunks; ``splitter`` may divide a document further.
 
     Rows count the pieces of the item from 1, so in a file of lines without blanks they are lines.
 
-    >>> [chunk.payloads for chunk in chunks(b'{"a": 1}\\n{"a": 2}\\n')]
+    >>> [chunk.payloads for chunk in chunks(b'{"a": 1}\n{"a": 2}\n')]
     [[b'{"a": 1}', b'{"a": 2}']]
     """
     if splitter is not None:

@@ -1,0 +1,1 @@
+"""Serving: builds releases from events and identity, publishes them, and reads them."""

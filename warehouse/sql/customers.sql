@@ -1,0 +1,69 @@
+CREATE TEMP TABLE golden AS
+SELECT
+    customer_id,
+    max(value) FILTER (attribute = 'full_name') AS full_name,
+    max(value) FILTER (attribute = 'given_name') AS given_name,
+    max(value) FILTER (attribute = 'surname') AS surname,
+    max(value) FILTER (attribute = 'title') AS title,
+    max(value) FILTER (attribute = 'gender') AS gender,
+    try_cast(max(value) FILTER (attribute = 'birth_date') AS DATE) AS birth_date,
+    max(value) FILTER (attribute = 'email') AS email,
+    max(value) FILTER (attribute = 'phone') AS phone,
+    max(value) FILTER (attribute = 'street') AS street,
+    max(value) FILTER (attribute = 'city') AS city,
+    max(value) FILTER (attribute = 'region') AS region,
+    max(value) FILTER (attribute = 'postcode') AS postcode,
+    max(value) FILTER (attribute = 'country') AS country,
+    max(value) FILTER (attribute = 'company') AS company,
+    max(value) FILTER (attribute = 'language') AS language
+FROM customer_attributions GROUP BY customer_id;
+
+CREATE TEMP TABLE profiles AS
+SELECT
+    n.customer_no,
+    r.customer_id,
+    count(DISTINCT r.source) AS source_count,
+    count(*) AS record_count,
+    sum(r.event_count)::BIGINT AS event_count,
+    min(r.first_seen_at) AS first_seen_at,
+    max(r.last_seen_at) AS last_seen_at,
+    min(r.match_probability) AS match_probability
+FROM customer_records AS r JOIN record_numbers AS n USING (record_no)
+GROUP BY n.customer_no, r.customer_id;
+
+INSERT INTO customers BY NAME
+SELECT
+    p.* EXCLUDE (customer_no),
+    g.* EXCLUDE (customer_id),
+    g.full_name IS NULL AND g.given_name IS NULL AND g.surname IS NULL AND g.email IS NULL AND g.phone IS NULL
+        AND reached.customer_id IS NULL AS is_anonymous,
+    places.place.latitude AS latitude,
+    places.place.longitude AS longitude,
+    coalesce(channels.channels, []) AS channels,
+    v.* EXCLUDE (customer_no, order_count, refund_count, donation_count),
+    coalesce(v.order_count, 0) AS order_count,
+    coalesce(v.refund_count, 0) AS refund_count,
+    coalesce(v.donation_count, 0) AS donation_count,
+    coalesce(t.ticket_count, 0) AS ticket_count,
+    coalesce(t.open_tickets, 0) AS open_tickets,
+    coalesce(t.escalations, 0) AS escalations,
+    c.* EXCLUDE (customer_no),
+    coalesce(w.consent_marketing_email, 'unknown') AS consent_marketing_email,
+    coalesce(w.consent_marketing_sms, 'unknown') AS consent_marketing_sms,
+    coalesce(w.consent_marketing_phone, 'unknown') AS consent_marketing_phone,
+    coalesce(w.consent_marketing_post, 'unknown') AS consent_marketing_post,
+    coalesce(w.consent_marketing_social, 'unknown') AS consent_marketing_social,
+    coalesce(w.consent_analytics, 'unknown') AS consent_analytics,
+    coalesce(w.consent_personalisation, 'unknown') AS consent_personalisation
+FROM profiles AS p
+LEFT JOIN golden AS g ON g.customer_id = p.customer_id
+LEFT JOIN (
+    SELECT DISTINCT customer_id FROM customer_identifiers WHERE type IN ('email', 'phone', 'user_id')
+) AS reached ON reached.customer_id = p.customer_id
+LEFT JOIN customer_places AS places ON places.customer_no = p.customer_no
+LEFT JOIN customer_channels AS channels ON channels.customer_no = p.customer_no
+LEFT JOIN customer_value AS v ON v.customer_no = p.customer_no
+LEFT JOIN customer_tickets AS t ON t.customer_no = p.customer_no
+LEFT JOIN customer_contacts AS c ON c.customer_no = p.customer_no
+LEFT JOIN customer_consent_columns AS w ON w.customer_no = p.customer_no
+ORDER BY p.customer_id;

@@ -1,0 +1,252 @@
+"""The model of ``cdp.yaml``: every key, its type, its default, and what it is for.
+
+Field descriptions are the reference: the JSON Schema for editors and docs/reference/config.md are
+made from them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+NAME = r"^[a-z][a-z0-9_]*$"
+_CURRENCY = re.compile(r"^[A-Z]{3}$")
+
+RevisionPolicy = Literal["latest", "first", "quarantine"]
+Rule = Literal["most_recent", "most_frequent", "trust", "longest"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnRef(_Model):
+    """A column (dotted paths reach into nested objects), or a constant ``value``."""
+
+    column: str | None = Field(None, description="Name of the column; a dotted path reaches into nested objects.")
+    value: str | None = Field(None, description="A constant instead of a column.")
+    namespace: str | None = Field(None, description="Namespace of an identifier, where it is not the source's.")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> ColumnRef:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give either column or value")
+        return self
+
+
+def _ref(given: Any) -> Any:  # noqa: ANN401 - whatever the file says
+    return {"column": given} if isinstance(given, str) else given
+
+
+def _currency(given: Any) -> Any:  # noqa: ANN401
+    return {"value": given} if isinstance(given, str) and _CURRENCY.match(given) else _ref(given)
+
+
+def _refs(given: Any) -> Any:  # noqa: ANN401
+    return [_ref(item) for item in given] if isinstance(given, list) else [_ref(given)]
+
+
+def _named_refs(given: Any) -> Any:  # noqa: ANN401
+    return {name: name for name in given} if isinstance(given, list) else given
+
+
+def _texts(given: Any) -> Any:  # noqa: ANN401
+    return [given] if isinstance(given, str) else given
+
+
+Ref = Annotated[ColumnRef, BeforeValidator(_ref)]
+Refs = Annotated[tuple[ColumnRef, ...], BeforeValidator(_refs)]
+
+
+class TypeRule(_Model):
+    """The event type: one word, or decided by a column's value or by what it begins with."""
+
+    column: str | None = Field(None, description="Column that decides.")
+    values: dict[str, str] = Field(default_factory=dict, description="Value of the column -> event type.")
+    prefixes: dict[str, str] = Field(default_factory=dict, description="Beginning of the value -> event type.")
+    default: str | None = Field(None, description="Event type of all other rows; without it they are quarantined.")
+
+    @model_validator(mode="after")
+    def _decides(self) -> TypeRule:
+        from cdp.errors import nearest
+        from cdp.events import EVENT_TYPES
+
+        if self.column is None and self.default is None:
+            raise ValueError("give an event type, or a column that decides")
+        for word in [*self.values.values(), *self.prefixes.values(), *([self.default] if self.default else [])]:
+            if word not in EVENT_TYPES:
+                close = nearest(word, EVENT_TYPES)
+                raise ValueError(f"{word!r} is no event type" + (f"; did you mean {close!r}?" if close else ""))
+        return self
+
+
+def _type_rule(given: Any) -> Any:  # noqa: ANN401
+    return {"default": given} if isinstance(given, str) else given
+
+
+class EventMapping(_Model):
+    """What a row of a file means (connector ``files``)."""
+
+    type: Annotated[TypeRule, BeforeValidator(_type_rule)] = Field(description="Event type of a row.")
+    id: str | None = Field(None, description="Column with the row's own id; without it equal content is the same row.")
+    group_by: str | None = Field(None, description="Column that lines of one event share (an order number).")
+    time: Ref | None = Field(None, description="When it happened.")
+    amount: str | None = Field(None, description="A column, or arithmetic over columns: quantity * unit_price.")
+    currency: Annotated[ColumnRef, BeforeValidator(_currency)] | None = Field(
+        None, description="An ISO 4217 code, or the column with it."
+    )
+    product: Ref | None = Field(None, description="Product name or code.")
+    campaign: Ref | None = Field(None, description="Campaign name or id.")
+    agent: Ref | None = Field(None, description="Who served the customer.")
+    department: Ref | None = Field(None, description="Team or queue.")
+    duration: Ref | None = Field(None, description="Duration in seconds.")
+    outcome: Ref | None = Field(None, description="How it ended, as the source says.")
+    escalation_level: Ref | None = Field(None, description="0 = not escalated.")
+    self_service: Ref | None = Field(None, description="true where no agent was needed.")
+    latitude: Ref | None = Field(None, description="Degrees, WGS 84.")
+    longitude: Ref | None = Field(None, description="Degrees, WGS 84.")
+    reference: Ref | None = Field(None, description="Order, ticket or thread that the event belongs to.")
+    subject: Ref | None = Field(None, description="What a person reads in the contact history.")
+    direction: Ref | None = Field(None, description="inbound or outbound, where the event type does not say.")
+    consent_purpose: Ref | None = Field(None, description="Purpose whose consent changes.")
+    consent_channel: Ref | None = Field(None, description="Channel whose consent changes; none = all.")
+    consent_state: Ref | None = Field(None, description="granted or denied.")
+
+
+class SourceSettings(_Model):
+    """One source: which connector reads it, from where, and how its rows are understood."""
+
+    name: str = Field("", exclude=True)
+    connector: str = Field(description="Connector: `cdp sources --connectors` lists them.")
+    path: Annotated[tuple[str, ...], BeforeValidator(_texts)] = Field(
+        (), description="File patterns below the workspace (or absolute); default: inbox/<source>/**/*."
+    )
+    enabled: bool = Field(True, description="false: the source is left alone.")
+    description: str | None = Field(None, description="What the source is, for people.")
+    write_key_env: str | None = Field(None, description="Environment variable with the write key (never the key).")
+    timezone: str = Field("", description="IANA zone of times without one; default: the workspace's.")
+    region: str = Field("", description="Country (ISO 3166-1) of phone numbers without one; default: the workspace's.")
+    trust: int = Field(50, ge=0, le=100, description="Trust in its values against other sources (survivorship: trust).")
+    brand: str | None = Field(None, description="Brand, where a workspace has several.")
+    namespace: str = Field("", description="Namespace of its user ids and external ids; default: the source's name.")
+    channel: str | None = Field(None, description="Channel of its events, where the event type does not say.")
+    on_revision: RevisionPolicy = Field("latest", description="Which payload stands when one id comes with several.")
+    encoding: str = Field("utf-8", description="Text encoding of its files.")
+    delimiter: str | None = Field(None, description="Delimiter of CSV files, where it cannot be told.")
+    sheet: str | None = Field(None, description="Sheet of a workbook; default: the first.")
+    freshness: str | None = Field(None, description="How old its newest batch may be: 36h, 7d.")
+    event: EventMapping | None = Field(None, description="What a row means (connector files).")
+    identifiers: dict[str, Refs] = Field(default_factory=dict, description="Identifier type -> column(s).")
+    traits: dict[str, Ref] = Field(default_factory=dict, description="Trait of the person -> column.")
+    properties: Annotated[dict[str, Ref], BeforeValidator(_named_refs)] | None = Field(
+        None, description="Properties to keep (name -> column, or a list); default: the whole row."
+    )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Patterns of the source's input files."""
+        return self.path or (f"inbox/{self.name}/**/*",)
+
+
+class WorkspaceSettings(_Model):
+    """The workspace: one tenant."""
+
+    name: str = Field(description="Name of the workspace.")
+    timezone: str = Field("UTC", description="IANA zone of times without one.")
+    region: str = Field("", description="Country (ISO 3166-1) of phone numbers without one.")
+    currency: str = Field("", description="ISO 4217 code of amount_base.")
+
+
+class OwnSettings(_Model):
+    """Our own addresses: they set the direction and never become customers."""
+
+    phones: tuple[str, ...] = Field((), description="Our phone numbers.")
+    emails: tuple[str, ...] = Field((), description="Our e-mail addresses outside our domains.")
+    domains: tuple[str, ...] = Field((), description="Our e-mail domains.")
+    handles: tuple[str, ...] = Field((), description="Our names on social networks.")
+
+
+class LimitSettings(_Model):
+    """How many people may share a value before it stops being evidence."""
+
+    max: int = Field(ge=1, description="Distinct people.")
+    window: str | None = Field(None, description="Within which time: 365d.")
+
+
+class IdentitySettings(_Model):
+    """How records become customers."""
+
+    limits: dict[str, LimitSettings] = Field(default_factory=dict, description="Identifier type -> limit.")
+    unique: tuple[str, ...] = Field(("user_id",), description="Types of which a customer has at most one per namespace.")
+    priority: tuple[str, ...] = Field((), description="Identifier types, the most telling first.")
+    threshold: Literal["auto"] | float = Field("auto", description="Match probability from which records are one.")
+
+
+class SurvivorshipSettings(_Model):
+    """Which value of an attribute becomes the golden one."""
+
+    default: Rule = Field("most_recent", description="Rule of every attribute that has none of its own.")
+    attributes: dict[str, Rule] = Field(default_factory=dict, description="Attribute -> rule.")
+    groups: dict[str, tuple[str, ...]] = Field(
+        default_factory=lambda: {"address": ("street", "city", "region", "postcode", "country")},
+        description="Fields that move together, from one observation.",
+    )
+
+
+class ExportSettings(_Model):
+    """A named export."""
+
+    dataset: str = Field("customers", description="Dataset: customers, id_map, ...")
+    format: Literal["parquet", "csv", "jsonl"] = Field("parquet", description="File format.")
+    purpose: str = Field("internal", description="Purpose that needs consent; only internal needs none.")
+    min_probability: float = Field(0.0, ge=0, le=1, description="Least match probability of a customer.")
+
+
+class ReleaseSettings(_Model):
+    """Published releases."""
+
+    keep: int = Field(2, ge=2, description="How many releases stay.")
+    masked: bool = Field(False, description="Also build a copy without direct personal data.")
+
+
+class Settings(_Model):
+    """The whole of ``cdp.yaml``."""
+
+    version: Literal[1] = Field(1, description="Version of this file's format.")
+    workspace: WorkspaceSettings
+    own: OwnSettings = Field(default_factory=OwnSettings)
+    sources: dict[str, SourceSettings] = Field(default_factory=dict, description="Source name -> source.")
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    survivorship: SurvivorshipSettings = Field(default_factory=SurvivorshipSettings)
+    exports: dict[str, ExportSettings] = Field(default_factory=dict, description="Export name -> export.")
+    release: ReleaseSettings = Field(default_factory=ReleaseSettings)
+    schedule: str = Field("0 3 * * *", description="Cron of the daily run, in the workspace's time zone.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, given: Any) -> Any:  # noqa: ANN401
+        """Give every source its name, and what it takes from the workspace."""
+        if not isinstance(given, dict) or not isinstance(given.get("sources"), dict):
+            return given
+        workspace = given.get("workspace") if isinstance(given.get("workspace"), dict) else {}
+        sources = {}
+        for name, source in given["sources"].items():
+            if isinstance(source, dict):
+                source = {
+                    "timezone": workspace.get("timezone", "UTC"),
+                    "region": workspace.get("region", ""),
+                    "namespace": name,
+                    **source,
+                    "name": name,
+                }
+            sources[name] = source
+        return {**given, "sources": sources}
+
+    @model_validator(mode="after")
+    def _names(self) -> Settings:
+        for name in self.sources:
+            if not re.match(NAME, name):
+                raise ValueError(f"source name {name!r}: expected lower-case letters, digits and _, a letter first")
+        return self

@@ -1,0 +1,109 @@
+"""Clustering that resists chains: average link by rounds of mutual best neighbours.
+
+Two clusters are joined where each is the other's best neighbour; with ties broken by the smallest record this
+yields the same tree as always joining the best pair, because average link is reducible (Bruynooghe 1978), and
+the order of the input plays no part. Pairs without an edge count as ``missing``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+FORBIDDEN = -(10**9)
+
+
+def components(size: int, left: Rows, right: Rows) -> Rows:
+    """Smallest node of each node's connected component.
+
+    >>> components(4, np.array([1, 2]), np.array([2, 3])).tolist()
+    [0, 1, 1, 1]
+    """
+    label = np.arange(size, dtype=np.int64)
+    while len(left):
+        one, two = label[left], label[right]
+        low, high = np.minimum(one, two), np.maximum(one, two)
+        open_ = low != high
+        if not open_.any():
+            break
+        left, right = left[open_], right[open_]
+        np.minimum.at(label, high[open_], low[open_])
+        while True:
+            shorter = label[label]
+            if np.array_equal(shorter, label):
+                break
+            label = shorter
+    return label
+
+
+@dataclass(frozen=True)
+class _Edges:
+    low: Rows
+    high: Rows
+    total: Rows
+    count: Rows
+
+
+def _merge_edges(size: int, edges: _Edges) -> _Edges:
+    """Add up parallel edges and drop those inside a cluster."""
+    keep = edges.low != edges.high
+    low, high = np.minimum(edges.low, edges.high)[keep], np.maximum(edges.low, edges.high)[keep]
+    packed = low * size + high
+    order = np.argsort(packed, kind="stable")
+    packed = packed[order]
+    if not len(packed):
+        return _Edges(low, high, edges.total[keep], edges.count[keep])
+    starts = np.flatnonzero(np.r_[True, packed[1:] != packed[:-1]])
+    total = np.add.reduceat(edges.total[keep][order], starts)
+    count = np.add.reduceat(edges.count[keep][order], starts)
+    return _Edges(packed[starts] // size, packed[starts] % size, total, count)
+
+
+def average_link(
+    size: int, left: Rows, right: Rows, weight: Rows, *, threshold: int, missing: int = 0,
+    start: Rows | None = None, forbidden: tuple[Rows, Rows] | None = None, cap: int = 0,
+) -> Rows:
+    """Cluster nodes 0..size-1; returns for each node the smallest node of its cluster.
+
+    ``weight``: integer weight of each edge; ``missing``: the weight of a pair without edge. ``start``: clusters
+    to begin with (label = smallest node). ``forbidden``: pairs that must not share a cluster. Joining stops when
+    no average reaches ``threshold``; ``cap`` limits the size of a cluster (0: no limit).
+    """  # fmt: skip
+    label = np.arange(size, dtype=np.int64) if start is None else start.astype(np.int64).copy()
+    members = np.bincount(label, minlength=size).astype(np.int64)
+    bars = forbidden or (np.empty(0, np.int64), np.empty(0, np.int64))
+    weights = np.concatenate([weight.astype(np.int64), np.full(len(bars[0]), FORBIDDEN * 1000, np.int64)])
+    low, high = np.concatenate([left, bars[0]]), np.concatenate([right, bars[1]])
+    counts = np.r_[np.ones(len(left), np.int64), np.zeros(len(bars[0]), np.int64)]
+    edges = _merge_edges(size, _Edges(label[low], label[high], weights, counts))
+    while len(edges.low):
+        possible = members[edges.low] * members[edges.high]
+        mean = (edges.total + missing * (possible - edges.count)) / possible
+        good = (mean >= threshold) & (edges.total > FORBIDDEN * 100)
+        if cap:
+            good &= members[edges.low] + members[edges.high] <= cap
+        if not good.any():
+            break
+        pairs = _mutual_best(size, edges.low[good], edges.high[good], mean[good])
+        parent = np.arange(size, dtype=np.int64)
+        parent[pairs[1]] = pairs[0]
+        members[pairs[0]] += members[pairs[1]]
+        members[pairs[1]] = 0
+        label = parent[label]
+        edges = _merge_edges(size, _Edges(parent[edges.low], parent[edges.high], edges.total, edges.count))
+    return label
+
+
+def _mutual_best(size: int, low: Rows, high: Rows, mean: npt.NDArray[np.float64]) -> tuple[Rows, Rows]:
+    """Pairs of clusters that are each other's best neighbour; ties go to the smallest pair."""
+    order = np.lexsort((high, low, -mean))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    best = np.full(size, len(order), dtype=np.int64)
+    np.minimum.at(best, low, rank)
+    np.minimum.at(best, high, rank)
+    mutual = (best[low] == rank) & (best[high] == rank)
+    return low[mutual], high[mutual]

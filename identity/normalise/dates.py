@@ -1,0 +1,86 @@
+"""Dates of birth in mixed formats as eight digits ``yyyymmdd``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan january januar janvier enero ene", "feb february februar fevrier febrero", "mar march marz mars marzo",
+         "apr april avril abril abr", "may mai mayo", "jun june juni juin junio", "jul july juli juillet julio",
+         "aug august aout agosto ago", "sep sept september septembre septiembre", "oct october oktober okt octobre octubre",
+         "nov november novembre noviembre", "dec december dezember dez decembre diciembre dic"), start=1)
+    for name in names.split()
+}  # fmt: skip
+_ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?$")
+_PACKED = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+_NUMERIC = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ].*)?$")
+_WORDED = re.compile(r"[0-9]+|[a-z]+")
+_PIVOT = 30  # two digits of a year up to 30 are of this century: a fixed rule, since the library has no clock
+PLACEHOLDERS = frozenset({"19000101", "19010101", "18000101", "17530101", "00010101", "99991231", "19700101", "11111111"})
+
+
+def day_first(values: Iterable[str]) -> bool:
+    """Decide for one column whether ``a/b/yyyy`` means day a: by the values that allow one reading only.
+
+    >>> day_first(["20/8/1991", "3/1/1970"]), day_first(["3/15/90", "3/1/1970"])
+    (True, False)
+    """
+    day, month = 0, 0
+    for value in values:
+        found = _NUMERIC.match(value.strip())
+        if found:
+            day += int(found[1]) > 12
+            month += int(found[2]) > 12
+    return day > month
+
+
+def _year(text: str) -> int:
+    number = int(text)
+    if len(text) > 2:
+        return number
+    return number + (2000 if number <= _PIVOT else 1900)
+
+
+@lru_cache(maxsize=131072)
+def parse_date(value: str, day_is_first: bool = False) -> str:
+    """Return ``yyyymmdd`` or the empty text; an impossible day or month is kept, it may be a typing error.
+
+    >>> parse_date("1977-03-25"), parse_date("05/12/1975"), parse_date("05/12/1975", True), parse_date("24-May-11")
+    ('19770325', '19750512', '19751205', '20110524')
+    >>> parse_date("Mar 1 1970"), parse_date("20/8/1991"), parse_date("unknown")
+    ('19700301', '19910820', '')
+    """
+    text = value.strip()
+    found = _ISO.match(text) or _PACKED.match(text)
+    if found:
+        return f"{int(found[1]):04d}{int(found[2]):02d}{int(found[3]):02d}"
+    found = _NUMERIC.match(text)
+    if found:
+        first, second, year = int(found[1]), int(found[2]), _year(found[3])
+        if day_is_first:
+            first, second = second, first
+        if first > 12 >= second:
+            first, second = second, first
+        return f"{year:04d}{first:02d}{second:02d}"
+    return _worded(text)
+
+
+def _worded(text: str) -> str:
+    month, numbers = 0, []
+    for part in _WORDED.findall(text.lower()):
+        if part.isdigit():
+            numbers.append(part)
+        elif part in _MONTHS:
+            month = _MONTHS[part]
+    if not month and len(numbers) == 1 and len(numbers[0]) == 4:
+        return f"{int(numbers[0]):04d}0000"
+    if not month or len(numbers) < 2:
+        return ""
+    day, year = numbers[0], numbers[1]
+    if len(day) == 4:
+        day, year = year, day
+    return f"{_year(year):04d}{month:02d}{int(day) % 100:02d}"

@@ -1,0 +1,197 @@
+"""Resolve records into clusters: the one call that the pipeline makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp.errors import UsageError
+from identity import cluster, evidence, report, score
+from identity.compare import comparer
+from identity.model import Model
+from identity.policy import IdentityPolicy
+from identity.records import HeldValue, RecordSet, encode
+from identity.score import Pairs, Scorer
+
+Rows = npt.NDArray[np.int64]
+_EVIDENCE_BITS = 20_000
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The result of one resolution.
+
+    ``clusters``: record_key, cluster_id (the smallest record_key of the cluster), match_probability (the lowest
+    probability on the record's best path to that record; NULL for a record alone).
+    ``evidence``: edges inside clusters: left_record, right_record, kind, match_weight (bits, prior included),
+    match_probability, reason, levels (list of comparison, level, weight, which sum to match_weight).
+    ``held_back``: what, type, namespace, value, reason, records.
+    ``model``: what was estimated, in a form for JSON; ``version`` names it.
+    """
+
+    clusters: pa.Table
+    evidence: pa.Table
+    held_back: pa.Table
+    model: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Must-link and cannot-link pairs as record numbers, contradictions settled for the later word."""
+
+    must: tuple[Rows, Rows]
+    cannot: tuple[Rows, Rows]
+
+    @property
+    def records(self) -> Rows:
+        """All records that are judged."""
+        return np.unique(np.concatenate([*self.must, *self.cannot]))
+
+
+def read_judgements(table: pa.Table | None, keys: pa.Array) -> Judgements:
+    """Read judgements on known records; for one pair, and for a chain, the later judgement wins."""
+    empty = np.empty(0, np.int64)
+    if table is None or not table.num_rows:
+        return Judgements((empty, empty), (empty, empty))
+    order = [("decided_at", "ascending")] if "decided_at" in table.column_names else []
+    table = table.sort_by([*order, ("left_record", "ascending"), ("right_record", "ascending"), ("kind", "ascending")])
+    left = pc.fill_null(pc.index_in(table["left_record"], value_set=keys), -1).to_numpy()
+    right = pc.fill_null(pc.index_in(table["right_record"], value_set=keys), -1).to_numpy()
+    last: dict[tuple[int, int], tuple[int, str]] = {}
+    for place, (a, b, kind) in enumerate(zip(left.tolist(), right.tolist(), table["kind"].to_pylist(), strict=True)):
+        if kind not in ("must_link", "cannot_link"):
+            raise UsageError(f"unknown kind of judgement {kind!r}", hint="expected must_link or cannot_link")
+        if a >= 0 and b >= 0 and a != b:
+            last[min(a, b), max(a, b)] = (place, kind)
+    return _settle(sorted((place, pair, kind) for pair, (place, kind) in last.items()))
+
+
+def _settle(items: Sequence[tuple[int, tuple[int, int], str]]) -> Judgements:
+    """Newest first: a must-link that would join two records held apart by a later cannot-link is void."""
+    parent: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while parent.setdefault(node, node) != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    must: list[tuple[int, int]] = []
+    cannot: list[tuple[int, int]] = []
+    for _, (a, b), kind in reversed(items):
+        one, two = root(a), root(b)
+        if kind == "must_link":
+            if not any({root(x), root(y)} == {one, two} for x, y in cannot):
+                must.append((a, b))
+                parent[max(one, two)] = min(one, two)
+        elif one != two:
+            cannot.append((a, b))
+    return Judgements(_columns(must), _columns(cannot))
+
+
+def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Rows, Rows]:
+    both = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+@dataclass(frozen=True)
+class _Clustered:
+    labels: Rows
+    unique: tuple[Rows, Rows, list[str]]
+    attached: evidence.Attached
+
+
+def resolve(
+    records: pa.Table,
+    identifiers: pa.Table | None = None,
+    judgements: pa.Table | None = None,
+    policy: IdentityPolicy | None = None,
+    *,
+    model: Mapping[str, Any] | None = None,
+    with_evidence: bool = True,
+) -> Resolution:
+    """Resolve records into customers.
+
+    ``model``: the model of an earlier resolution, to use its weights instead of estimating new ones; it serves
+    as long as the records have the same columns. ``with_evidence=False`` leaves the evidence table empty.
+
+    Raises UsageError for tables that do not keep the contract (see the module ``records``). Pure: the same
+    tables in any order give the same result.
+    """
+    rules = policy or IdentityPolicy()
+    encoded, held = encode(records, identifiers)
+    judged = read_judgements(judgements, encoded.keys)
+    encoded, hubs = evidence.hold_hubs(encoded, comparer(encoded), rules)
+    compared = comparer(encoded)
+    anchored = evidence.anchors(encoded, rules, judged.records)
+    blocks = score.candidates(compared, anchored)
+    threshold = score.AUTO_THRESHOLD if rules.threshold == "auto" else rules.threshold
+    frozen = Model.from_dict(dict(model)) if model else None
+    scorer, pairs = score.fit_and_score(compared, blocks, anchored, threshold, frozen)
+    clustered = _cluster(encoded, pairs, scorer, rules, judged, anchored)
+    return _report(encoded, pairs, scorer, judged, clustered, [*held, *hubs], blocks.oversize, with_evidence)
+
+
+def _cluster(
+    records: RecordSet, pairs: Pairs, scorer: Scorer, rules: IdentityPolicy, judged: Judgements,
+    anchored: npt.NDArray[np.bool_],
+) -> _Clustered:  # fmt: skip
+    size = len(records)
+    unique = evidence.same_unique(records, rules)
+    start = _start(size, judged, unique)
+    good = pairs.weight >= scorer.model.threshold
+    group = cluster.components(size, np.concatenate([pairs.left[good], np.arange(size)]),
+                               np.concatenate([pairs.right[good], start]))  # fmt: skip
+    conflicts = evidence.unique_conflicts(records, rules, group)
+    settled = _unjudged(conflicts, start)
+    forbidden = (np.concatenate([judged.cannot[0], settled[0]]), np.concatenate([judged.cannot[1], settled[1]]))
+    inside = group[pairs.left] == group[pairs.right]
+    weight = np.clip(pairs.weight[inside], -_EVIDENCE_BITS, _EVIDENCE_BITS)
+    labels = cluster.average_link(
+        size, pairs.left[inside], pairs.right[inside], weight.astype(np.int64), threshold=scorer.model.threshold,
+        start=start, forbidden=forbidden, cap=rules.max_cluster,
+    )  # fmt: skip
+    attached = evidence.attach(labels, anchored, records, rules, forbidden)
+    return _Clustered(attached.labels, unique, attached)
+
+
+def _start(size: int, judged: Judgements, unique: tuple[Rows, Rows, list[str]]) -> Rows:
+    """Join must-linked records, and records of one unique identifier unless a judgement keeps them apart."""
+    start = cluster.components(size, *judged.must)
+    apart = set(zip(start[judged.cannot[0]].tolist(), start[judged.cannot[1]].tolist(), strict=True))
+    left, right = unique[0], unique[1]
+    if apart and len(left):
+        judged_rows = np.zeros(size, dtype=bool)
+        judged_rows[judged.cannot[0]] = judged_rows[judged.cannot[1]] = True
+        keep = ~(judged_rows[left] | judged_rows[right])
+        left, right = left[keep], right[keep]
+    return cluster.components(size, np.concatenate([judged.must[0], left]), np.concatenate([judged.must[1], right]))
+
+
+def _unjudged(conflicts: tuple[Rows, Rows], start: Rows) -> tuple[Rows, Rows]:
+    """Conflicts of unique identifiers, except where a judgement has joined the two."""
+    open_ = start[conflicts[0]] != start[conflicts[1]]
+    return conflicts[0][open_], conflicts[1][open_]
+
+
+def _report(
+    records: RecordSet, pairs: Pairs, scorer: Scorer, judged: Judgements, found: _Clustered,
+    held: list[HeldValue], oversize: dict[str, int], with_evidence: bool,
+) -> Resolution:  # fmt: skip
+    labels = found.labels
+    inside = (labels[pairs.left] == labels[pairs.right]) & (pairs.weight >= scorer.model.threshold)
+    chosen = pairs.take(np.flatnonzero(inside))
+    edges = report.collect(chosen, found.attached, found.unique, judged.must, labels)
+    clusters = report.clusters_table(records.keys, labels, edges)
+    table = report.evidence_table(records.keys, edges, chosen, scorer) if with_evidence else report.no_evidence()
+    model = {**scorer.model.to_dict(), "term_frequencies": scorer.tables_hash(), "records": len(records),
+             "candidate_pairs": len(pairs), "oversize_blocks": oversize}  # fmt: skip
+    return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model)
+
+

@@ -1,0 +1,179 @@
+"""From encoded records to weighed pairs: candidates, the model fitted on them, and the weight of each pair."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from identity import blocking
+from identity.compare import Comparer, Levels
+from identity.model import (
+    UNIT,
+    Histogram,
+    Ints,
+    Model,
+    Parameters,
+    build,
+    estimate,
+    histogram,
+    household_term,
+    weigh,
+)
+from identity.records import Coded
+
+Rows = npt.NDArray[np.int64]
+_RANDOM_PAIRS = 1_000_000
+_MOST_ADJUSTMENT = 6 * UNIT
+AUTO_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Weighed candidate pairs: record numbers, levels, weights in 1/1000 bit with prior and household term."""
+
+    left: Rows
+    right: Rows
+    levels: Levels
+    frequency: npt.NDArray[np.int16]
+    household: Ints
+    weight: Ints
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(self.left[chosen], self.right[chosen], self.levels[:, chosen], self.frequency[:, chosen],
+                     self.household[chosen], self.weight[chosen])  # fmt: skip
+
+
+def random_pairs(hashes: npt.NDArray[np.uint32], most: int = _RANDOM_PAIRS) -> tuple[Rows, Rows]:
+    """Pairs drawn by the records' hashes: all of them where they are few, else neighbours at small distances."""
+    size = len(hashes)
+    order = np.argsort(hashes, kind="stable")
+    shifts = range(1, size) if size * (size - 1) // 2 <= most else range(1, max(2, most // size + 1))
+    left = [order[:-shift] for shift in shifts]
+    right = [order[shift:] for shift in shifts]
+    empty = np.empty(0, np.int64)
+    return (np.concatenate(left), np.concatenate(right)) if left else (empty, empty)
+
+
+def _outside(left: Rows, right: Rows, candidates: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    if not len(candidates):
+        return np.ones(len(left), dtype=bool)
+    packed = blocking.pack(left, right)
+    place = np.minimum(np.searchsorted(candidates, packed), len(candidates) - 1)
+    return candidates[place] != packed
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A comparer with a fitted model and the frequency adjustment of every value (1/1000 bit)."""
+
+    comparer: Comparer
+    model: Model
+    adjustments: dict[str, Ints]
+
+    def frequency(self, levels: Levels, left: Rows) -> npt.NDArray[np.int16]:
+        """Adjustment of each comparison for each pair: how much rarer than usual the equal value is."""
+        out = np.zeros(levels.shape, dtype=np.int16)
+        for row, comparison in enumerate(self.comparer.comparisons):
+            table = self.adjustments.get(comparison.name)
+            if table is None:
+                continue
+            equal = np.flatnonzero(levels[row] == comparison.exact)
+            codes = self.comparer.tf_codes[comparison.name].codes[left[equal]]
+            out[row, equal] = np.where(codes >= 0, table[codes], 0)
+        return out
+
+    def weigh(self, left: Rows, right: Rows, levels: Levels, patterns: Histogram | None = None) -> Pairs:
+        """Weigh pairs whose levels are known."""
+        found = patterns or histogram(levels, self.comparer.comparisons)
+        plain, related = weigh(self.model, found.patterns)
+        frequency = self.frequency(levels, left)
+        total = plain[found.of_pair] + frequency.sum(axis=0, dtype=np.int32)
+        shared = np.array([c.prior_related is not None for c in self.comparer.comparisons], dtype=bool)
+        other = related[found.of_pair] + frequency[shared].sum(axis=0, dtype=np.int32)
+        household = household_term(self.model, other)
+        weight = total + household + np.int32(self.model.prior)
+        return Pairs(left, right, levels, frequency, household, weight.astype(np.int32))
+
+    def score(self, left: Rows, right: Rows) -> Pairs:
+        """Compare and weigh pairs of records."""
+        return self.weigh(left, right, self.comparer.levels(left, right))
+
+    def tables_hash(self) -> str:
+        """Hash of all frequency tables: with the model's own numbers it names the model version."""
+        digest = hashlib.sha256()
+        for name in sorted(self.adjustments):
+            digest.update(name.encode())
+            digest.update(self.adjustments[name].tobytes())
+        return digest.hexdigest()[:16]
+
+
+def adjustments(comparer: Comparer) -> dict[str, Ints]:
+    """log2(mean frequency / frequency of the value), by value, for the comparisons that use it."""
+    found = {}
+    for comparison in comparer.comparisons:
+        column = comparer.tf_codes.get(comparison.name)
+        if comparison.tf and column is not None and column.present:
+            found[comparison.name] = _adjustment(column)
+    return found
+
+
+def _adjustment(column: Coded) -> Ints:
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+    share = np.maximum(counts, 1) / max(int(counts.sum()), 1)
+    mean = float((share * share).sum())
+    bits = np.rint(np.log2(mean / share) * UNIT)
+    return np.clip(bits, -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT).astype(np.int32)
+
+
+def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None = None) -> blocking.Blocks:
+    """Candidate pairs among the records of ``only``."""
+    records = comparer.records
+    given, surname = np.where(only, comparer.given, -1), np.where(only, comparer.surname, -1)
+    spoken = np.full(len(records), -1, dtype=np.int32)
+    if comparer.names is not None:
+        spoken = blocking.spoken_names(Coded(comparer.names.values, surname), given, comparer.names.first)
+    slots = [replace(slot, codes=np.where(only, slot.codes, np.int32(-1))) for slot in
+             blocking.slots(records, given, surname, spoken)]  # fmt: skip
+    extra = [
+        (column.record.astype(np.int64)[several], column.value[several])
+        for column in records.identifiers.values()
+        for several in [only[column.record]]
+        if len(column.record) > int((column.codes >= 0).sum())
+    ]
+    return blocking.block(slots, extra, cap or blocking.choose_cap(slots, int(only.sum())))
+
+
+def fit_and_score(
+    comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], threshold: float, frozen: Model | None = None
+) -> tuple[Scorer, Pairs]:
+    """Fit the model on the candidates, unless a frozen one suits their comparisons, and weigh them."""
+    levels = comparer.levels(blocks.left, blocks.right)
+    found = histogram(levels, comparer.comparisons)
+    if frozen is not None and _suits(frozen, comparer):
+        model = frozen
+    else:
+        parameters = _fit(comparer, blocks, only, found)
+        model = build(comparer.comparisons, parameters, threshold)
+    scorer = Scorer(comparer, model, adjustments(comparer))
+    return scorer, scorer.weigh(blocks.left, blocks.right, levels, found)
+
+
+def _suits(frozen: Model, comparer: Comparer) -> bool:
+    return [(c.name, c.levels) for c in frozen.comparisons] == [(c.name, c.levels) for c in comparer.comparisons]
+
+
+def _fit(comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], found: Histogram) -> Parameters:
+    rows = np.flatnonzero(only)
+    left, right = random_pairs(comparer.records.hashes[rows])
+    left, right = rows[left], rows[right]
+    keep = _outside(left, right, blocking.pack(blocks.left, blocks.right))
+    random = comparer.levels(left[keep], right[keep])
+    size = len(rows)
+    return estimate(found, random, comparer.comparisons, max(size * (size - 1) / 2, 1.0), max(size, 1))

@@ -56,14 +56,21 @@ def mapping_hash(connector: Connector, context: SourceContext) -> str:
 
 
 def standardise(
-    raw: pa.Table, connector: Connector, context: SourceContext, *, file_id: int, skip: pa.Array | None = None
+    raw: pa.Table,
+    connector: Connector,
+    context: SourceContext,
+    *,
+    file_id: int,
+    skip: pa.Array | None = None,
+    rows: pa.Array | None = None,
 ) -> StandardisedBatch:
     """Return the events of a raw table (``cdp.schemas.RAW``); ``skip`` lists raw rows to leave out.
 
-    Every raw row that is not skipped is either part of an event or has exactly one outcome
-    (``ignored`` or ``quarantined``, with its reason).
+    ``rows`` gives the raw row of each table row where that is not its position. Every raw row that
+    is not skipped is either part of an event or has exactly one outcome (``ignored`` or
+    ``quarantined``, with its reason).
     """
-    rows = pa.array(range(raw.num_rows), pa.int64())
+    rows = pa.array(range(raw.num_rows), pa.int64()) if rows is None else rows
     table = raw.append_column("raw_row", rows)
     if skip is not None and len(skip):
         table = table.filter(pc.invert(pc.is_in(rows, value_set=skip)))

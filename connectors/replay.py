@@ -1,0 +1,116 @@
+"""Replay: read quarantined pieces again, with the connector and the settings of today.
+
+Nothing moves: the pieces stay in their quarantine files, their events go to an event file of that
+file, and each gets a new outcome.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp.duck import connect
+from cdp.lake import Lake
+from cdp.ledger import Ledger
+from cdp.schemas import OUTCOMES, RAW
+from connectors.compile import SourceContext
+from connectors.duplicates import Known, LandedFile
+from connectors.envelopes import EnvelopeContext, Occurrences, seal
+from connectors.outcomes import PendingFile
+from connectors.protocol import Connector, SplitContext
+from connectors.standardise import StandardisedBatch, standardise
+
+if TYPE_CHECKING:
+    from cdp.settings import SourceSettings
+
+LANDED_BEFORE = "landed_before"
+
+
+def files(ledger: Ledger, source: str, mapping_hash: str | None = None) -> list[PendingFile]:
+    """Return quarantine files to read again: all that still hold something.
+
+    With ``mapping_hash`` only those that a replay has read under another mapping, so that a change
+    of mapping reaches what had been replayed.
+    """
+    found = ledger.rows(
+        """
+        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows FROM files AS f
+        WHERE f.source = :source AND f.zone = 'quarantine' AND CASE WHEN :mapping IS NULL
+          THEN EXISTS (SELECT 1 FROM current_outcomes AS c WHERE c.file_id = f.file_id AND c.outcome = 'quarantined')
+          ELSE EXISTS (SELECT 1 FROM event_files AS e WHERE e.file_id = f.file_id)
+            AND NOT EXISTS (SELECT 1 FROM event_files AS e
+              WHERE e.file_id = f.file_id AND e.mapping_hash = :mapping AND e.current) END
+        ORDER BY f.file_id
+        """,
+        {"source": source, "mapping": mapping_hash},
+    )
+    return [PendingFile(**dict(row)) for row in found]
+
+
+def reread(
+    quarantined: pa.Table,
+    source: SourceSettings,
+    connector: Connector,
+    context: SourceContext,
+    lake: Lake,
+    ledger: Ledger,
+    *,
+    file_id: int,
+    skip: pa.Array,
+) -> StandardisedBatch:
+    """Return what the pieces of a quarantine file (``cdp.schemas.QUARANTINE``) are read as today."""
+    wanted = pa.array([row for row in range(quarantined.num_rows) if row not in set(skip.to_pylist())], pa.int64())
+    pieces = quarantined.take(wanted).append_column("raw_row", wanted).to_pylist()
+    raw, rows, fates = _sealed(pieces, source, connector)
+    landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
+    known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed])
+    repeated = known.check(raw, file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
+    for row, is_repeated in zip(rows, repeated.to_pylist(), strict=True):
+        if is_repeated:
+            fates[row] = ("duplicate", "landed_since")
+    fresh = pc.invert(repeated) if len(repeated) else repeated
+    batch = standardise(
+        raw.filter(fresh), connector, context, file_id=file_id, rows=pa.array(rows, pa.int64()).filter(fresh)
+    )
+    done = {*batch.events["raw_row"].to_pylist(), *batch.outcomes["raw_row"].to_pylist()}
+    rest = [
+        {"raw_row": piece["raw_row"], "event_id": piece["event_id"], "outcome": fate[0], "reason": fate[1]}
+        for piece in pieces
+        if (fate := fates.get(piece["raw_row"])) is not None and piece["raw_row"] not in done
+    ]
+    outcomes = pa.concat_tables([batch.outcomes, pa.Table.from_pylist(rest, schema=OUTCOMES)])
+    return StandardisedBatch(batch.events, outcomes)
+
+
+def _sealed(
+    pieces: list[dict[str, object]], source: SourceSettings, connector: Connector
+) -> tuple[pa.Table, list[int], dict[int, tuple[str, str]]]:
+    """Return raw rows made of the pieces, the piece of each, and the fate of those still unreadable."""
+    tables, rows, fates = [RAW.empty_table()], [], {}
+    split = SplitContext("", source.encoding, source.delimiter, source.sheet)
+    with connect() as connection:
+        for piece in pieces:
+            row, payload, received_at = piece["raw_row"], piece["payload"], piece["received_at"]
+            assert isinstance(row, int) and isinstance(payload, bytes) and isinstance(received_at, datetime)  # noqa: S101
+            context = EnvelopeContext(
+                source.name, str(piece["batch_id"]), received_at, source.timezone, source.region or None
+            )
+            for chunk in connector.split(payload, split):
+                good, bad = seal(
+                    connection,
+                    connector,
+                    chunk,
+                    context,
+                    origin_sha=str(piece["origin_file_sha"]),
+                    occurrences=Occurrences(),
+                )
+                tables.append(good)
+                rows += [row] * good.num_rows
+                if bad.num_rows:
+                    fates[row] = ("quarantined", bad["reason"][0].as_py())
+            if row not in rows and row not in fates:
+                fates[row] = ("ignored", "nothing_inside")
+    return pa.concat_tables(tables), rows, fates

@@ -42,6 +42,7 @@ NUMBER_COLUMNS = {
 }
 COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, "amount", "currency", "direction", "channel")
 MAX_TEXT = 1_000
+BY_DIRECTION = "|"
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,9 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
     values = _identifier_values(mapping, context)
     value_columns = "".join(f", {sql} AS v_{n}" for n, (_, _, sql) in enumerate(values))
     directions, _ = _party_columns(mapping, context)
-    given = ["c_direction"] if "direction" in mapping.columns else []
-    direction = f"coalesce({', '.join([*directions, *given, _default_direction()])})"
+    given = [*directions, *(["c_direction"] if "direction" in mapping.columns else [])]
+    direction = f"coalesce({', '.join([*given, _default_direction()])})"
+    by_direction = BY_DIRECTION in mapping.event_type
     channel = "coalesce(c_channel, envelope_channel)" if "channel" in mapping.columns else "envelope_channel"
     instant = times.parse("occurred_text", timezone=context.timezone, region=context.region)
     received = times.parse("received_text", timezone="UTC", region=None)
@@ -191,10 +193,11 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
           SELECT *, {instant.instant} AS own_time, {instant.ambiguous} AS is_ambiguous,
             {received.instant if mapping.skew == "payload_received_at" else "NULL::TIMESTAMPTZ"} AS payload_received_at
           FROM mapped),
+        {_worded(given) if by_direction else ""}
         placed AS (
           SELECT *, coalesce(payload_received_at - (envelope_sent_at - own_time), own_time, envelope_received_at)
               AS event_time, {direction} AS event_direction{value_columns}
-          FROM timed)
+          FROM {"worded" if by_direction else "timed"})
         SELECT {quote(context.source)} AS source, {_event_id(mapping)} AS event_id, {file_id}::BIGINT AS file_id,
           raw_row, 1::INTEGER AS line_count, {_record_key(context, values)} AS record_key,
           {channel} AS channel, event_type, event_direction AS direction, event_time AS occurred_at,
@@ -214,6 +217,16 @@ def _default_direction() -> str:
         f"CASE WHEN event_type IN ({types(INBOUND)}) THEN 'inbound' WHEN event_type IN ({types(OUTBOUND)}) "
         "THEN 'outbound' END"
     )
+
+
+def _worded(directions: list[str]) -> str:
+    """Return the step that chooses between the words ``inbound|outbound|neither`` of an event type."""
+    part = f"CASE coalesce({', '.join([*directions, 'NULL'])}) WHEN 'inbound' THEN 1 WHEN 'outbound' THEN 2 ELSE 3 END"
+    chosen = f"split_part(event_type, '{BY_DIRECTION}', {part})"
+    return f"""worded AS (
+          SELECT * REPLACE (CASE WHEN contains(event_type, '{BY_DIRECTION}') THEN {chosen} ELSE event_type END
+            AS event_type)
+          FROM timed),"""
 
 
 def _event_id(mapping: Mapping) -> str:
@@ -287,6 +300,7 @@ def _fate(mapping: Mapping) -> str:
         WHEN quarantine_reason IS NOT NULL THEN 'quarantined:' || quarantine_reason
         WHEN ignore_reason IS NOT NULL THEN 'ignored:' || ignore_reason
         WHEN event_type IS NULL THEN 'ignored:no_event_type'
+        WHEN event_type = '' THEN 'ignored:other_direction'
         WHEN event_type NOT IN ({known}) THEN 'quarantined:unknown_event_type'
         {bad_amount} {no_group} END"""
 

@@ -68,6 +68,9 @@ class Mapping:
     - ``fields``: name -> JSON path such as ``$.context.traits.email`` (quote odd keys: ``$."a b"``).
     - ``event_type``: gives a word of ``cdp.events.EVENT_TYPES``; any other text quarantines the
       envelope as ``unknown_event_type``; NULL ignores it as ``no_event_type``.
+      ``call_received|call_placed|call_received`` leaves the choice to the direction (inbound,
+      outbound, neither), which our own numbers may decide; an empty word ignores the envelope as
+      ``other_direction``.
     - ``occurred_at``: text of the event's time (ISO 8601, RFC 2822, epoch seconds or milliseconds,
       and what ``connectors.times`` lists); the source's time zone applies where it has none.
     - ``columns``: typed columns of ``cdp.schemas.EVENTS`` (subject, reference, campaign, product,

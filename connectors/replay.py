@@ -82,7 +82,7 @@ def reread(
         if (fate := fates.get(piece["raw_row"])) is not None and piece["raw_row"] not in done
     ]
     outcomes = pa.concat_tables([batch.outcomes, pa.Table.from_pylist(rest, schema=OUTCOMES)])
-    return StandardisedBatch(batch.events, outcomes)
+    return StandardisedBatch(batch.events, outcomes, batch.members)
 
 
 def _sealed(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdp import runs
@@ -15,20 +16,12 @@ from cdp.ledger import Ledger
 from cdp.lock import writer_lock
 from pipelines import runlog, sweep
 from pipelines.progress import Progress, Silent
+from pipelines.report import RunReport, StageTime
 from pipelines.runlog import RunLog, Value
+from warehouse.release import recover
 
 if TYPE_CHECKING:
     from cdp.settings import Settings
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """How long a stage took, in seconds on the clock and of all CPUs."""
-
-    stage: str
-    source: str | None
-    seconds: float
-    cpu_seconds: float
 
 
 @dataclass
@@ -42,9 +35,10 @@ class Session:
     now: datetime
     log: RunLog
     progress: Progress = field(default_factory=Silent)
-    times: list[StageTime] = field(default_factory=list)
-    summary: dict[str, Value] = field(default_factory=dict)
-    error: BaseException | None = None
+    report: RunReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.report = RunReport(self.run_id)
 
     @contextlib.contextmanager
     def stage(self, name: str, source: str | None = None) -> Iterator[dict[str, Value]]:
@@ -54,16 +48,17 @@ class Session:
         try:
             yield counts
         except BaseException as error:
-            self.error = self.error or error
+            self.report.error = self.report.error or error
             self.log.failure(name if source is None else f"{name} {source}", error)
             raise
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
-        self.times.append(StageTime(name, source, seconds, cpu_seconds))
+        self.report.times.append(StageTime(name, source, seconds, cpu_seconds))
         self.log.write(name, {"source": source, "seconds": round(seconds, 3), **counts})
 
 
 @contextlib.contextmanager
 def open_session(
+    workspace: Path,
     settings: Settings,
     command: str,
     *,
@@ -77,9 +72,9 @@ def open_session(
     Raises :class:`cdp.errors.LockedError` when another run holds it for longer than ``wait_seconds``.
     A run whose block raises is recorded as failed, and the error goes on.
     """
-    lake = Lake(settings.root)
+    lake = Lake(workspace)
     with (
-        writer_lock(settings.root, run_id=run_id, wait_seconds=wait_seconds),
+        writer_lock(workspace, run_id=run_id, wait_seconds=wait_seconds),
         Ledger(lake.ledger_path) as ledger,
         RunLog(lake.logs, run_id) as log,
     ):
@@ -90,12 +85,12 @@ def open_session(
             swept = sweep.orphans(lake, ledger)
             if swept:
                 log.write("swept", {"files": swept})
+            recover(lake, ledger)
             yield session
         except BaseException:
-            session.summary["failed"] = True
-            runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=False, summary=session.summary)
+            runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=False, summary=session.report.summary())
             log.write("end", {"succeeded": False})
             raise
-        runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=True, summary=session.summary)
+        runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=True, summary=session.report.summary())
         log.write("end", {"succeeded": True})
         runlog.forget(lake.logs, now=datetime.now(UTC))

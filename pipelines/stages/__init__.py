@@ -1,0 +1,1 @@
+"""Stage bodies: each reads, calls the package that does the work, commits, reports. No Dagster here."""

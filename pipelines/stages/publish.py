@@ -1,0 +1,115 @@
+"""Stage: a release from events, the newest generation and its golden values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cdp.errors import RunFailedError
+from cdp.schemas import TIMESTAMP
+from pipelines import digests, inputs, quality
+from pipelines.session import Session
+from pipelines.sources import connector_of
+from pipelines.stages import customers, resolve
+from warehouse import release as releases
+
+RATES = "rates.csv"
+
+_ID_CHANGES = pa.schema(
+    [
+        ("change_seq", pa.int64()),
+        ("changed_at", TIMESTAMP),
+        ("change", pa.string()),
+        ("customer_id", pa.string()),
+        ("previous_customer_id", pa.string()),
+        ("generation", pa.int64()),
+        ("run_id", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What was published; ``unchanged`` when the current release has the same inputs."""
+
+    version: str
+    unchanged: bool
+    rows: dict[str, int]
+
+
+def input_digest(session: Session, generation: resolve.Generation, profiles: customers.Profiles) -> str:
+    """Return a digest over everything that decides the content of a release."""
+    settings = session.settings
+    rates = session.lake.path(RATES)
+    return digests.digest(
+        inputs.events(session.lake, session.ledger).digest,
+        generation.path,
+        profiles.path,
+        settings.workspace.model_dump(mode="json"),
+        settings.release.masked,
+        rates.read_bytes().hex() if rates.is_file() else None,
+        digests.code("warehouse"),
+    )
+
+
+def publish(session: Session, *, full: bool = False) -> PublishReport:
+    """Publish a release, unless the current one was made from the same inputs.
+
+    Raises :class:`RunFailedError` where the build does not add up; the old release stays current.
+    """
+    generation = resolve.newest(session.ledger)
+    profiles = customers.current(session.ledger, generation.generation) if generation else None
+    if generation is None or profiles is None:
+        raise RunFailedError("There are no customers to publish yet.", hint="Run `cdp run`.")
+    digest = input_digest(session, generation, profiles)
+    standing = releases.find_current(session.lake)
+    if standing is not None and standing.manifest.get("input_digest") == digest and not full:
+        return PublishReport(standing.version, unchanged=True, rows=dict(standing.manifest["rows"]))
+    with session.stage("publish") as counts, session.progress.step("Publish release", 1) as advance:
+        made = releases.publish(
+            session.lake,
+            session.ledger,
+            _inputs(session, generation, profiles),
+            now=session.now,
+            run_id=session.run_id,
+            input_digest=digest,
+            generation=generation.generation,
+            keep=session.settings.release.keep,
+        )
+        counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}
+        advance(1)
+    return PublishReport(made.version, unchanged=False, rows=dict(made.manifest["rows"]))
+
+
+def _inputs(
+    session: Session, generation: resolve.Generation, profiles: customers.Profiles
+) -> releases.BuildInputs:
+    from warehouse.inputs import RATES as RATES_SCHEMA
+    from warehouse.inputs import BuildInputs
+
+    lake, ledger, settings = session.lake, session.ledger, session.settings
+    events = inputs.events(lake, ledger)
+    folder = lake.path(generation.path)
+    rates = lake.path(RATES)
+    grouped = {name for name, source in settings.sources.items() if connector_of(source).mapping.grouped}
+    return BuildInputs(
+        event_files=events.files,
+        id_map=folder / "id_map.parquet",
+        record_identifiers=folder / "identifiers.parquet",
+        attributions=lake.path(profiles.path) / customers.ATTRIBUTIONS,
+        evidence=folder / "evidence.parquet",
+        clusters=folder / "clusters.parquet",
+        superseded=events.excluded,
+        grouped_sources=frozenset(grouped),
+        redirects=inputs.table(
+            ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", resolve.REDIRECTS
+        ),
+        id_changes=inputs.table(ledger, f"SELECT {', '.join(_ID_CHANGES.names)} FROM id_changes", _ID_CHANGES),
+        quality=quality.served(session),
+        rates=rates if rates.is_file() else RATES_SCHEMA.empty_table(),
+        workspace=settings.workspace.name,
+        default_region=settings.workspace.region or None,
+        base_currency=settings.workspace.currency or None,
+    )

@@ -140,6 +140,13 @@ def evidence_table(keys: pa.Array, edges: Edges, pairs: Pairs, scorer: Scorer) -
     return pa.concat_tables(columns)
 
 
+def scored_table(keys: pa.Array, pairs: Pairs, scorer: Scorer) -> pa.Table:
+    """Evidence rows of weighed pairs, whatever their weight."""
+    blank = np.full(len(pairs), "", dtype=object)
+    edges = Edges(pairs.left, pairs.right, pairs.weight.astype(np.int64), blank, blank, len(pairs))
+    return _scored(keys, edges, pairs, scorer)
+
+
 def _scored(keys: pa.Array, edges: Edges, pairs: Pairs, scorer: Scorer) -> pa.Table:
     count = edges.scored
     weights, levels, names, texts = level_weights(pairs, scorer)

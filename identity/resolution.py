@@ -190,7 +190,8 @@ def _report(
     edges = report.collect(chosen, found.attached, found.unique, judged.must, labels)
     clusters = report.clusters_table(records.keys, labels, edges)
     table = report.evidence_table(records.keys, edges, chosen, scorer) if with_evidence else report.no_evidence()
-    model = {**scorer.model.to_dict(), "term_frequencies": scorer.tables_hash(), "records": len(records),
+    estimated = score.estimated_accuracy(pairs, scorer.model.threshold)
+    model = {**scorer.model.to_dict(), **estimated, "term_frequencies": scorer.tables_hash(), "records": len(records),
              "candidate_pairs": len(pairs), "oversize_blocks": oversize}  # fmt: skip
     return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model)
 

@@ -20,6 +20,7 @@ from identity.model import (
     estimate,
     histogram,
     household_term,
+    probability,
     weigh,
 )
 from identity.records import Coded
@@ -177,3 +178,17 @@ def _fit(comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_
     random = comparer.levels(left[keep], right[keep])
     size = len(rows)
     return estimate(found, random, comparer.comparisons, max(size * (size - 1) / 2, 1.0), max(size, 1))
+
+
+def estimated_accuracy(pairs: Pairs, threshold: int) -> dict[str, float]:
+    """Precision and recall that the model itself expects of the pairs at the threshold, without any labels.
+
+    Recall is relative to the matches among the candidate pairs.
+    """
+    chance = probability(pairs.weight)
+    taken = pairs.weight >= threshold
+    expected, total = float(chance[taken].sum()), float(chance.sum())
+    return {
+        "estimated_precision": expected / int(taken.sum()) if taken.any() else 1.0,
+        "estimated_recall": expected / total if total else 1.0,
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 CUSTOMER_ID_DIGITS = 8
 
@@ -29,12 +28,13 @@ def content_event_id(canonical: bytes, occurrence: int) -> str:
     return hashlib.sha256(canonical + b"\x00" + str(occurrence).encode()).hexdigest()
 
 
-def sha16(source: str, fingerprints: Iterable[bytes]) -> str:
-    """Return the name of a landed file: a hash over the source and its payloads in order."""
-    digest = hashlib.sha256(source.encode() + b"\x00")
-    for value in fingerprints:
-        digest.update(value)
-    return digest.hexdigest()[:16]
+def sha16(source: str, fingerprints: bytes) -> str:
+    """Return the name of a landed file: a hash over the source and its payloads' fingerprints in order.
+
+    >>> sha16("web", fingerprint(b"{}"))
+    'c70c3d893dd4badf'
+    """
+    return hashlib.sha256(source.encode() + b"\x00" + fingerprints).hexdigest()[:16]
 
 
 def customer_id(number: int) -> str:

@@ -88,7 +88,7 @@ def seal(
 
 
 class _Reader:
-    """The readable payloads of a chunk (columns ``row``, ``sent``, ``payload``, ``document``)."""
+    """The readable payloads of a chunk: columns row, sent, payload, fingerprint, document."""
 
     def __init__(self, connector: Connector, chunk: Chunk) -> None:
         self.connector = connector
@@ -99,6 +99,7 @@ class _Reader:
                 "row": pa.array(chunk.rows, pa.int64()),
                 "sent": pa.array(chunk.sent, pa.string()) if chunk.sent else pa.nulls(count, pa.string()),
                 "payload": pa.array(chunk.payloads, pa.binary()),
+                "fingerprint": pa.array(map(ids.fingerprint, chunk.payloads), pa.binary(16), size=count),
             }
         )
         self._reject(pc.greater(pc.binary_length(self.table["payload"]), MAX_PAYLOAD_BYTES), "payload_too_large")
@@ -231,6 +232,7 @@ def _raw_table(
         event_ids=_filled_ids(fields["event_id"], content_id),
         rows=reader.table["row"],
         payloads=payloads,
+        fingerprints=reader.table["fingerprint"],
         columns={name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")},
     )
 
@@ -261,6 +263,7 @@ def quarantine_table(
         event_ids=pa.array([occurrences.event_id(piece.payload) for piece in pieces], pa.string()),
         rows=pa.array([piece.row for piece in pieces], pa.int64()),
         payloads=pa.array([piece.payload for piece in pieces], pa.binary()),
+        fingerprints=pa.array([ids.fingerprint(piece.payload) for piece in pieces], pa.binary(16)),
         columns=nothing,
     )
     table = table.append_column(QUARANTINE.field("reason"), pa.array([piece.reason for piece in pieces], pa.string()))
@@ -276,6 +279,7 @@ def _table(
     event_ids: pa.Array,
     rows: pa.Array | pa.ChunkedArray,
     payloads: pa.Array | pa.ChunkedArray,
+    fingerprints: pa.Array | pa.ChunkedArray,
     columns: dict[str, pa.ChunkedArray | pa.Array],
 ) -> pa.Table:
     constants = {
@@ -295,6 +299,6 @@ def _table(
     values["event_id"] = event_ids
     values["origin_row"] = rows
     values["event_hash"] = _event_hashes(connection, event_ids)
-    values["fingerprint"] = pa.array([ids.fingerprint(payload) for payload in payloads.to_pylist()], pa.binary(16))
+    values["fingerprint"] = fingerprints
     values["payload"] = payloads
     return pa.table([values[name] for name in RAW.names], schema=RAW)

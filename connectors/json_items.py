@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from connectors.json_scan import spans
 from connectors.protocol import CHUNK_ROWS, Chunk, Rejected
 
 _WHITE = b" \t\r\n\f\v"
+_GLUED = re.compile(rb"\}\{")
+_SAMPLE = 1 << 20  # bytes looked at to tell how lines end
 _WIDE = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -153,13 +156,12 @@ def _parts(data: bytes) -> Iterator[Piece | list[bytes]]:
         return
     if not body:
         return
-    breaks = body.count(b"\n")
-    if breaks and body[:1] == b"{" and body[-1:] == b"}" and b"}{" not in body:
-        for separator in (b"\n", b"\r\n"):
-            if body.count(b"}" + separator + b"{") == breaks:
-                yield body.split(separator)
-                return
-    yield from _mixed(body, breaks)
+    lines = body.split(b"\r\n" if body.count(b"\r\n", 0, _SAMPLE) else b"\n") if body[:1] == b"{" else []
+    whole = all(line[:1] == b"{" and line[-1:] == b"}" for line in lines)
+    if len(lines) > 1 and whole and _GLUED.search(body) is None:
+        yield lines
+    else:
+        yield from _mixed(body, body.count(b"\n"))
 
 
 def _utf8(data: bytes) -> bytes:

@@ -209,7 +209,7 @@ class _Batch:
         """Write a full part, unless its very bytes have landed before."""
         if table is None:
             return
-        sha16 = ids.sha16(self.source.name, table["fingerprint"].to_pylist())
+        sha16 = ids.sha16(self.source.name, b"".join(_contents(table["fingerprint"])))
         same = self.ledger.value(
             "SELECT file_id FROM files WHERE source = ? AND zone = ? AND sha16 = ?", (self.source.name, zone, sha16)
         )
@@ -279,6 +279,13 @@ class _Batch:
         )
         duplicates = sum(1 for row in outcomes if row[3] == "duplicate")
         return duplicates, len(outcomes) - duplicates
+
+
+def _contents(fingerprints: pa.ChunkedArray) -> Iterator[memoryview]:
+    """Yield the bytes of fixed-size values, chunk by chunk, without making an object of each."""
+    for chunk in fingerprints.chunks:
+        width = chunk.type.byte_width
+        yield memoryview(chunk.buffers()[1])[chunk.offset * width : (chunk.offset + len(chunk)) * width]
 
 
 def _outcomes(part: _Part, run_id: str) -> Iterator[tuple[int, int, str, str, str | None, str]]:

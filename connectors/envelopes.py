@@ -20,6 +20,7 @@ from cdp import ids
 from cdp.duck import quote
 from cdp.schemas import QUARANTINE, RAW, RAW_SCHEMA_VERSION, TIMESTAMP
 from connectors import times
+from connectors.mapping import JOIN
 from connectors.protocol import JSON, Chunk, Connector, Rejected
 
 if TYPE_CHECKING:
@@ -169,8 +170,15 @@ def decode(connector: Connector, payload: bytes) -> list[bytes] | str:
         return reason if reason.replace("_", "").isalnum() and len(reason) < 40 else "unreadable_payload"
 
 
-def _first(paths: Sequence[str], all_paths: Sequence[str]) -> str:
-    parts = [f"nullif(f[{all_paths.index(path) + 1}], '')" for path in paths]
+def _atoms(paths: Iterable[str]) -> list[str]:
+    """Return the single JSON paths of ``paths``, each once."""
+    return list(dict.fromkeys(atom for path in paths for atom in path.split(JOIN)))
+
+
+def _first(paths: Sequence[str], atoms: Sequence[str]) -> str:
+    """Return SQL of the first path that gives a value, over the list ``f`` of the atoms' values."""
+    values = [[f"nullif(f[{atoms.index(atom) + 1}], '')" for atom in path.split(JOIN)] for path in paths]
+    parts = [" || ':' || ".join(value) for value in values]
     return f"coalesce({', '.join(parts)})" if parts else "NULL::VARCHAR"
 
 
@@ -179,7 +187,7 @@ def _fields(
 ) -> pa.Table:
     envelope = connector.envelope
     connection.register("documents", documents)
-    paths = list(dict.fromkeys([*envelope.event_id, *envelope.type, *envelope.occurred_at, *envelope.sent_at]))
+    paths = _atoms([*envelope.event_id, *envelope.type, *envelope.occurred_at, *envelope.sent_at])
     extracted = f"json_extract_string(document, [{', '.join(map(quote, paths))}])" if paths else "[]::VARCHAR[]"
     occurred = times.parse("occurred_text", timezone=context.timezone, region=context.region)
     sent = times.parse("sent_text", timezone=context.timezone, region=context.region)

@@ -15,6 +15,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
+JOIN = "\x1f"  # in no path, and in no sane name of a column
+
 Skew = Literal["payload_received_at", "none"]
 
 
@@ -22,7 +24,9 @@ Skew = Literal["payload_received_at", "none"]
 class EnvelopeFields:
     """JSON paths of the envelope's own fields; the first path that gives a value wins.
 
-    Without an id the envelope is known by its content (see ``cdp.ids.content_event_id``).
+    Paths joined by ``JOIN`` give one value of all their values (a message's id and its status), and
+    none where one of them is missing. Without an id the envelope is known by its content (see
+    ``cdp.ids.content_event_id``).
     """
 
     event_id: tuple[str, ...] = ()

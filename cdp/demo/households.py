@@ -253,11 +253,13 @@ class _Builder:
         phone = self._contact_phone(household, mobile, company, channels)
         given = email
         roll = rng.random()
-        if roll < 0.03 and phone == mobile:
+        by_phone = phone == mobile
+        writes = bool(channels & (_EMAIL_SIDE | {"web"}))
+        if roll < 0.06 and by_phone and not writes:
             given = None
-        elif roll < 0.04 and phone == mobile:
+        elif roll < 0.08 and by_phone and not writes:
             given = pick(rng, JUNK_EMAILS)
-        elif roll < 0.055 and email and phone == mobile:
+        elif 0.08 < roll < 0.095 and by_phone and email:
             given = email_typo(email, rng)
         duplicate = None
         if rng.random() < 0.08:

@@ -13,7 +13,18 @@ from functools import cache
 from itertools import product
 
 _SPECIAL = str.maketrans(
-    {"ß": "ss", "ł": "l", "Ł": "L", "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+    {
+        "ß": "ss",
+        "ł": "l",
+        "Ł": "L",
+        "ı": "i",
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+    }
 )
 
 

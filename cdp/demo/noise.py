@@ -40,7 +40,7 @@ def typo(text: str, rng: Random) -> str:
     """Return the text with one slip of the keyboard (never in its first letter).
 
     >>> typo("Katharina", Random(3))
-    'Kathrina'
+    'Kattharina'
     """
     if len(text) < 4:
         return text

@@ -70,7 +70,7 @@ class _Till:
         if rng.random() < 0.012:
             later = min(time + 86_400 * _EVERY, self.channel.world.end - 1800)
             if int((later - self.channel.world.start) // (86_400 * _EVERY)) > self._period(time):
-                self._add(lines, later, "order line")
+                self._add(lines, later, "order line", again=True)
                 tally.duplicates += len(lines)
 
     def _period(self, time: float) -> int:
@@ -100,13 +100,12 @@ class _Till:
         when = local(time, ZONE)
         return [number, when, customer, email, product.sku, product.name, str(quantity), price, currency]
 
-    def _add(self, lines: list[list[str]], time: float, kind: str) -> None:
+    def _add(self, lines: list[list[str]], time: float, kind: str, *, again: bool = False) -> None:
         for cells in lines:
             self.spool.add(time, _csv_line(cells))
-        tally = self.channel.tally
-        tally.count(kind, len(lines))
-        if not lines[0][2] and not lines[0][3]:
-            tally.unattributed += len(lines)
+        self.channel.tally.count(kind, len(lines))
+        if not again and not lines[0][2] and not lines[0][3]:
+            self.channel.tally.unattributed += len(lines)
 
     def _damage(self) -> None:
         """Two prices that are no numbers, and a line that was cut off."""

@@ -19,7 +19,7 @@ def fill(pattern: str, rng: Random) -> str:
     """Fill ``#`` with a digit and ``@`` with a capital letter.
 
     >>> fill("LS# #@@", Random(1))
-    'LS2 9EP'
+    'LS1 8UG'
     """
     out = []
     for char in pattern:
@@ -45,6 +45,7 @@ class NumberPlan:
 
         >>> plan = NumberPlan("44", ("7400", "7712"), 10)
         >>> plan.number(0), plan.number(1), plan.number(2)
+        ('+447400600600', '+447712071328', '+447400220521')
         """
         turn, which = divmod(ordinal, len(self.prefixes))
         prefix = self.prefixes[which]

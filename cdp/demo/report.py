@@ -18,7 +18,7 @@ class SourceReport:
     ``duplicates`` repeat an earlier item's id and payload,
     ``revisions`` give another payload under an earlier item's id,
     ``malformed`` cannot be read or mapped and belong in quarantine (by what is wrong with them), and
-    ``unattributed`` are sound but carry no identifier of anybody.
+    ``unattributed`` are sound and no repetition, but carry no identifier of anybody.
     ``kinds`` counts items by the format's own type (for orders also ``orders`` and ``refunds``, which
     are events of several lines).
     """

@@ -16,6 +16,7 @@ from cdp.demo.when import moments
 
 _MEAN_CALLS: Final = 7.0
 _RETRIED: Final = 0.986  # of the target, the rest are calls sent twice
+_MEMBERS: Final = 0.8  # of the visits, the rest are leads' and strangers'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,14 @@ def visits(channel: Channel) -> Iterator[Visit]:
     accounts = world.using("web")
     leads = [p for p in world.people if p.email and "web" not in p.channels and "news" in p.channels][::8]
     strangers = max(1, len(world.people) // 4)
-    weights = list(accumulate(person.activity for person in accounts))
     known: set[tuple[int, str]] = set()
     lengths = _lengths(int(channel.target * _RETRIED), rng)
+    members = _members(accounts, int(len(lengths) * _MEMBERS), rng)
     for start, calls in zip(moments(world, len(lengths), rng), lengths, strict=True):
         roll = rng.random()
-        if roll < 0.8 and accounts:
-            yield _member_visit(rng.choices(accounts, cum_weights=weights)[0], start, calls, known, rng)
+        if roll < _MEMBERS and accounts:
+            person = members.pop() if members else pick(rng, accounts)
+            yield _member_visit(person, start, calls, known, rng)
         elif roll < 0.85 and leads:
             person = pick(rng, leads)
             device = uuid(Random(f"lead-{world.seed}-{person.index}"))
@@ -65,6 +67,19 @@ def visits(channel: Channel) -> Iterator[Visit]:
             number = 1 + int(rng.random() * strangers)
             device = uuid(Random(f"stranger-{world.seed}-{number}"))
             yield Visit(start=start, calls=calls, anonymous_id=device, stranger=number, first=True)
+
+
+def _members(accounts: list[Person], number: int, rng: Random) -> list[Person]:
+    """Return whose visits there are: active people come more often.
+
+    Everybody comes whose account is all that ties their mail to their phone.
+    """
+    due = [p for p in accounts if p.contact is None or p.contact.phone != p.mobile][:number]
+    weights = list(accumulate(person.activity for person in accounts))
+    more = rng.choices(accounts, cum_weights=weights, k=number - len(due)) if accounts else []
+    chosen = due + more
+    rng.shuffle(chosen)
+    return chosen
 
 
 def _lengths(total: int, rng: Random) -> list[int]:

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.identifiers.emails import MAX_LENGTH, NOT_PLAIN, PLAIN
-from cdp.identifiers.text import Checked
+from cdp.identifiers.text import PLACEHOLDERS, Checked
+
+KEY_KINDS = ("user_id", "external_id", "anonymous_id")
 
 Rule = Callable[[str, str | None], Checked]
 
@@ -18,7 +20,12 @@ def check_distinct(
 ) -> tuple[pa.Array, pa.Array]:
     """Apply ``rule`` to each distinct value; return canonical forms and reasons, row by row."""
     distinct, indices = _encoded(values)
-    checked = _check_emails(rule, distinct) if kind == "email" else _check_each(rule, distinct, region)
+    if kind == "email":
+        checked = _check_emails(rule, distinct)
+    elif kind in KEY_KINDS:
+        checked = _check_keys(rule, distinct)
+    else:
+        checked = _check_each(rule, distinct, region)
     return pc.take(checked[0], indices), pc.take(checked[1], indices)
 
 
@@ -41,6 +48,19 @@ def _check_each(rule: Rule, distinct: pa.Array, region: str | None) -> tuple[pa.
     checked = [nothing if v is None else rule(str(v), region) for v in distinct.to_pylist()]
     forms = pa.array([c.value for c in checked], pa.string())
     return forms, pa.array([c.reason for c in checked], pa.string())
+
+
+def _check_keys(rule: Rule, distinct: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Check keys; those that stay as they are, nearly all, need no Python per value."""
+    text = distinct.cast(pa.string())
+    plain = pc.and_(
+        pc.match_substring_regex(text, r"^[A-Za-z0-9_-]*[A-Za-z1-9][A-Za-z0-9_-]*$"),
+        pc.invert(pc.is_in(pc.ascii_lower(text), value_set=pa.array(sorted(PLACEHOLDERS)))),
+    ).fill_null(True)
+    rest = pc.invert(plain)
+    forms, reasons = _check_each(rule, text.filter(rest), None)
+    no_reason = pa.nulls(len(text), pa.string())
+    return pc.replace_with_mask(text, rest, forms), pc.replace_with_mask(no_reason, rest, reasons)
 
 
 def _check_emails(rule: Rule, distinct: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -44,7 +44,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u
 _ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
 
 # Lower case. What programs write where they have no value, as seen in logs of trackers and exports.
-_PLACEHOLDERS: Final = frozenset(
+PLACEHOLDERS: Final = frozenset(
     """null (null) nil none undefined (undefined) nan nat <na> na n/a n.a. #n/a #null! #ref! #value! true
     false unknown (unknown) anonymous anonym anon guest visitor not_authenticated unauthenticated not_set
     notset distinct_id distinctid user_id userid anonymous_id anonymousid blank default nobody
@@ -77,7 +77,7 @@ def is_placeholder(text: str) -> bool:
     >>> [is_placeholder(v) for v in ("NULL", "-", "0", "00000000-0000-0000-0000-000000000000", "u-17")]
     [True, True, True, True, False]
     """
-    if text.casefold() in _PLACEHOLDERS:
+    if text.casefold() in PLACEHOLDERS:
         return True
     significant = {c for c in text if c.isalnum()}
     return significant <= {"0"}

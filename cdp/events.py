@@ -85,7 +85,7 @@ _TABLE: Final[Mapping[str, str]] = {
         signed_out             | in   | no  | Log-out
         identified             | none | no  | A client told who the visitor is (identify, alias)
         group_joined           | none | no  | A client told which company or group the visitor belongs to
-        event_tracked          | in   | yes | An action outside this vocabulary; its name is in properties.name
+        event_tracked          | in   | yes | Any other action; its name is in properties.name
         """,
     "app": """
         screen_viewed          | in   | yes | A screen of an app was viewed

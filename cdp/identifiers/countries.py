@@ -48,10 +48,13 @@ IM IMN Isle of Man; IN IND India/Bharat; IO IOT British Indian Ocean Territory; 
 IR IRN Iran/Islamic Republic of Iran; IS ISL Iceland/Ísland; IT ITA Italy/Italia/Italien/Italie; JE JEY Jersey
 JM JAM Jamaica; JO JOR Jordan; JP JPN Japan/日本/Nippon; KE KEN Kenya; KG KGZ Kyrgyzstan; KH KHM Cambodia
 KI KIR Kiribati; KM COM Comoros; KN KNA Saint Kitts and Nevis
-KP PRK North Korea/Democratic People's Republic of Korea; KR KOR South Korea/Korea/Republic of Korea/대한민국/한국
+KP PRK North Korea/Democratic People's Republic of Korea
+KR KOR South Korea/Korea/Republic of Korea/대한민국/한국
 KW KWT Kuwait; KY CYM Cayman Islands; KZ KAZ Kazakhstan; LA LAO Laos/Lao People's Democratic Republic
-LB LBN Lebanon/Liban; LC LCA Saint Lucia; LI LIE Liechtenstein; LK LKA Sri Lanka; LR LBR Liberia; LS LSO Lesotho
-LT LTU Lithuania/Lietuva; LU LUX Luxembourg/Luxemburg; LV LVA Latvia/Latvija; LY LBY Libya; MA MAR Morocco/Maroc
+LB LBN Lebanon/Liban; LC LCA Saint Lucia; LI LIE Liechtenstein; LK LKA Sri Lanka
+LR LBR Liberia; LS LSO Lesotho
+LT LTU Lithuania/Lietuva; LU LUX Luxembourg/Luxemburg; LV LVA Latvia/Latvija; LY LBY Libya
+MA MAR Morocco/Maroc
 MC MCO Monaco; MD MDA Moldova/Republic of Moldova; ME MNE Montenegro/Crna Gora; MF MAF Saint Martin
 MG MDG Madagascar; MH MHL Marshall Islands; MK MKD North Macedonia/Macedonia; ML MLI Mali
 MM MMR Myanmar/Burma; MN MNG Mongolia; MO MAC Macao/Macau; MP MNP Northern Mariana Islands; MQ MTQ Martinique
@@ -61,7 +64,8 @@ NE NER Niger; NF NFK Norfolk Island; NG NGA Nigeria; NI NIC Nicaragua
 NL NLD Netherlands/The Netherlands/Holland/Nederland/Niederlande/Pays-Bas; NO NOR Norway/Norge/Noreg
 NP NPL Nepal; NR NRU Nauru; NU NIU Niue; NZ NZL New Zealand/Aotearoa; OM OMN Oman; PA PAN Panama/Panamá
 PE PER Peru/Perú; PF PYF French Polynesia; PG PNG Papua New Guinea; PH PHL Philippines/Pilipinas
-PK PAK Pakistan; PL POL Poland/Polska/Polen; PM SPM Saint Pierre and Miquelon; PN PCN Pitcairn/Pitcairn Islands
+PK PAK Pakistan; PL POL Poland/Polska/Polen; PM SPM Saint Pierre and Miquelon
+PN PCN Pitcairn/Pitcairn Islands
 PR PRI Puerto Rico; PS PSE Palestine/State of Palestine/Palestinian Territory; PT PRT Portugal; PW PLW Palau
 PY PRY Paraguay; QA QAT Qatar; RE REU Réunion; RO ROU Romania/România/ROM; RS SRB Serbia/Srbija/Србија
 RU RUS Russia/Russian Federation/Россия; RW RWA Rwanda; SA SAU Saudi Arabia/KSA; SB SLB Solomon Islands

@@ -8,7 +8,9 @@ import unicodedata
 from cdp.identifiers.text import Checked, is_placeholder, is_rounded, lower_case, visible
 
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
-_PROFILE_LINK = re.compile(r"(?:https?://)?[\w.-]+\.[a-z]{2,}/(?:[^\s?#]*/)?@?([^\s/?#]+)/?(?:[?#].*)?", re.IGNORECASE)
+_PROFILE_LINK = re.compile(
+    r"(?:https?://)?[\w.-]+\.[a-z]{2,}/(?:[^\s?#]*/)?@?([^\s/?#]+)/?(?:[?#].*)?", re.IGNORECASE
+)
 
 
 def check_key(value: str) -> Checked:

@@ -68,7 +68,9 @@ class _Numbers:
             metadata.shared_cost, metadata.voip, metadata.personal_number, metadata.pager,
             metadata.uan, metadata.voicemail,
         )  # fmt: skip
-        self._types = tuple(_form(kind) for kind in kinds if kind is not None and kind.national_number_pattern)
+        self._types = tuple(
+            _form(kind) for kind in kinds if kind is not None and kind.national_number_pattern
+        )
         self._leading = re.compile(metadata.leading_digits) if metadata.leading_digits else None
 
     def matches(self, nsn: str) -> bool:
@@ -139,7 +141,9 @@ class _Region:
             # The country code without its plus, where only the rest is a number of the region.
             rest = digits[len(self.calling_code.code) :]
             doubtful = self._numbers.matches(digits) or (self._prefix and self._prefix.match(rest))
-            return UNDECIDED if doubtful or not self._numbers.matches(rest) else self.calling_code.number(rest)
+            return (
+                UNDECIDED if doubtful or not self._numbers.matches(rest) else self.calling_code.number(rest)
+            )
         if self._prefix and (prefix := self._prefix.match(digits)):
             digits = digits[prefix.end() :]
             if self._rewrites or not self._numbers.possible(digits):

@@ -55,7 +55,7 @@ def check_phone(value: str, region: str | None) -> Checked:
 
 
 def _undressed(text: str, region: str | None) -> tuple[str, Checked | None, str | None]:
-    """Take scheme, name and extension off; return the text, a refusal or None, and the region to read it in."""
+    """Take scheme, name and extension off; return the text, a refusal or None, and the region to use."""
     if angles := _IN_ANGLES.search(text):
         text = angles[1].strip()
     if scheme := _SCHEME.match(text):

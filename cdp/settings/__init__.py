@@ -1,15 +1,18 @@
-"""Settings of a workspace: ``cdp.yaml``, checked and frozen."""
+r"""Settings of a workspace: ``cdp.yaml``, checked and frozen, with errors that name the line.
 
-from __future__ import annotations
+>>> from cdp.settings import parse
+>>> parse("version: 1\nworkspace: {name: shop}").release.keep
+2
+"""
 
-from pathlib import Path
-
-from cdp.errors import ConfigError
+from cdp.settings.load import FILE, load, parse
 from cdp.settings.model import (
+    AlertSettings,
     ColumnRef,
     EventMapping,
     ExportSettings,
     IdentitySettings,
+    LimitSettings,
     OwnSettings,
     ReleaseSettings,
     Settings,
@@ -17,13 +20,17 @@ from cdp.settings.model import (
     SurvivorshipSettings,
     TypeRule,
     WorkspaceSettings,
+    duration,
 )
 
 __all__ = [
+    "FILE",
+    "AlertSettings",
     "ColumnRef",
     "EventMapping",
     "ExportSettings",
     "IdentitySettings",
+    "LimitSettings",
     "OwnSettings",
     "ReleaseSettings",
     "Settings",
@@ -31,19 +38,7 @@ __all__ = [
     "SurvivorshipSettings",
     "TypeRule",
     "WorkspaceSettings",
+    "duration",
     "load",
+    "parse",
 ]
-
-
-def load(workspace: Path) -> Settings:
-    """Return the settings of ``workspace``; a missing or wrong ``cdp.yaml`` raises ConfigError."""
-    import yaml
-    from pydantic import ValidationError
-
-    path = workspace / "cdp.yaml"
-    if not path.is_file():
-        raise ConfigError(f"There is no cdp.yaml in {workspace}.", hint="Make a workspace with `cdp init DIR`.")
-    try:
-        return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from None

@@ -1,63 +1,111 @@
 """The model of ``cdp.yaml``: every key, its type, its default, and what it is for.
 
 Field descriptions are the reference: the JSON Schema for editors and docs/reference/config.md are
-made from them.
+made from them. What one key alone cannot tell (names that must exist) is in :mod:`cdp.settings.rules`.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-NAME = r"^[a-z][a-z0-9_]*$"
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 RevisionPolicy = Literal["latest", "first", "quarantine"]
 Rule = Literal["most_recent", "most_frequent", "trust", "longest"]
+IdentifierName = Literal["user_id", "external_id", "anonymous_id", "email", "phone", "handle"]
+TraitName = Literal[
+    "full_name", "given_name", "surname", "title", "gender", "birth_date", "email", "phone", "street", "city",
+    "region", "postcode", "country", "company", "language",
+]  # fmt: skip
+Duration = Annotated[
+    str, Field(pattern=r"^[1-9][0-9]*[mhdw]$", title="a duration such as 30m, 12h, 365d or 2w")
+]
+SecretName = Annotated[
+    str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", title="the name of an environment variable, such as CDP_WEB_KEY")
+]
+
+
+def duration(text: str) -> timedelta:
+    """Return the length of a ``Duration``.
+
+    >>> duration("36h"), duration("2w")
+    (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=14))
+    """
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _constant(given: Any) -> Any:
+    if isinstance(given, bool):
+        return str(given).lower()
+    return str(given) if isinstance(given, int | float) else given
+
+
 class ColumnRef(_Model):
     """A column (dotted paths reach into nested objects), or a constant ``value``."""
 
-    column: str | None = Field(None, description="Name of the column; a dotted path reaches into nested objects.")
-    value: str | None = Field(None, description="A constant instead of a column.")
-    namespace: str | None = Field(None, description="Namespace of an identifier, where it is not the source's.")
+    column: str | None = Field(
+        None, description="Name of the column; a dotted path reaches into nested objects."
+    )
+    value: (
+        Annotated[str, BeforeValidator(_constant, json_schema_input_type=str | int | float | bool)] | None
+    ) = Field(None, description="A constant instead of a column.")
+    namespace: str | None = Field(
+        None, description="Namespace of an identifier, where it is not the source's."
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> ColumnRef:
         if (self.column is None) == (self.value is None):
-            raise ValueError("give either column or value")
+            raise ValueError("expected either 'column' or 'value'")
         return self
 
 
-def _ref(given: Any) -> Any:  # noqa: ANN401 - whatever the file says
+def _ref(given: Any) -> Any:
     return {"column": given} if isinstance(given, str) else given
 
 
-def _currency(given: Any) -> Any:  # noqa: ANN401
+def _currency(given: Any) -> Any:
     return {"value": given} if isinstance(given, str) and _CURRENCY.match(given) else _ref(given)
 
 
-def _refs(given: Any) -> Any:  # noqa: ANN401
+def _refs(given: Any) -> Any:
     return [_ref(item) for item in given] if isinstance(given, list) else [_ref(given)]
 
 
-def _named_refs(given: Any) -> Any:  # noqa: ANN401
+def _named_refs(given: Any) -> Any:
     return {name: name for name in given} if isinstance(given, list) else given
 
 
-def _texts(given: Any) -> Any:  # noqa: ANN401
+def _texts(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-Ref = Annotated[ColumnRef, BeforeValidator(_ref)]
-Refs = Annotated[tuple[ColumnRef, ...], BeforeValidator(_refs)]
+def _threshold(given: Any) -> Any:
+    if given == "auto" or (isinstance(given, int | float) and 0 < given < 1):
+        return given
+    raise ValueError(f"given {given!r}, expected auto, or a number between 0 and 1")
+
+
+Threshold = Annotated[Literal["auto"] | float, BeforeValidator(_threshold)]
+Ref = Annotated[ColumnRef, BeforeValidator(_ref, json_schema_input_type=str | ColumnRef)]
+Refs = Annotated[
+    tuple[ColumnRef, ...],
+    BeforeValidator(_refs, json_schema_input_type=str | ColumnRef | list[str | ColumnRef]),
+]
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_texts, json_schema_input_type=str | list[str]),
+    Field(title="text, or a list of text"),
+]
 
 
 class TypeRule(_Model):
@@ -65,38 +113,41 @@ class TypeRule(_Model):
 
     column: str | None = Field(None, description="Column that decides.")
     values: dict[str, str] = Field(default_factory=dict, description="Value of the column -> event type.")
-    prefixes: dict[str, str] = Field(default_factory=dict, description="Beginning of the value -> event type.")
-    default: str | None = Field(None, description="Event type of all other rows; without it they are quarantined.")
+    prefixes: dict[str, str] = Field(
+        default_factory=dict, description="Beginning of the value -> event type."
+    )
+    default: str | None = Field(
+        None, description="Event type of all other rows; without it they are quarantined."
+    )
 
     @model_validator(mode="after")
     def _decides(self) -> TypeRule:
-        from cdp.errors import nearest
-        from cdp.events import EVENT_TYPES
-
         if self.column is None and self.default is None:
-            raise ValueError("give an event type, or a column that decides")
-        for word in [*self.values.values(), *self.prefixes.values(), *([self.default] if self.default else [])]:
-            if word not in EVENT_TYPES:
-                close = nearest(word, EVENT_TYPES)
-                raise ValueError(f"{word!r} is no event type" + (f"; did you mean {close!r}?" if close else ""))
+            raise ValueError("expected an event type, or a column that decides")
         return self
 
 
-def _type_rule(given: Any) -> Any:  # noqa: ANN401
+def _type_rule(given: Any) -> Any:
     return {"default": given} if isinstance(given, str) else given
 
 
 class EventMapping(_Model):
     """What a row of a file means (connector ``files``)."""
 
-    type: Annotated[TypeRule, BeforeValidator(_type_rule)] = Field(description="Event type of a row.")
-    id: str | None = Field(None, description="Column with the row's own id; without it equal content is the same row.")
+    type: Annotated[TypeRule, BeforeValidator(_type_rule, json_schema_input_type=str | TypeRule)] = Field(
+        description="Event type of a row: a word of the vocabulary, or a rule over a column."
+    )
+    id: str | None = Field(
+        None, description="Column with the row's own id; without it equal content is the same row."
+    )
     group_by: str | None = Field(None, description="Column that lines of one event share (an order number).")
     time: Ref | None = Field(None, description="When it happened.")
-    amount: str | None = Field(None, description="A column, or arithmetic over columns: quantity * unit_price.")
-    currency: Annotated[ColumnRef, BeforeValidator(_currency)] | None = Field(
-        None, description="An ISO 4217 code, or the column with it."
+    amount: str | None = Field(
+        None, description="A column, or arithmetic over columns: quantity * unit_price."
     )
+    currency: (
+        Annotated[ColumnRef, BeforeValidator(_currency, json_schema_input_type=str | ColumnRef)] | None
+    ) = Field(None, description="An ISO 4217 code, or the column with it.")
     product: Ref | None = Field(None, description="Product name or code.")
     campaign: Ref | None = Field(None, description="Campaign name or id.")
     agent: Ref | None = Field(None, description="Who served the customer.")
@@ -120,29 +171,45 @@ class SourceSettings(_Model):
 
     name: str = Field("", exclude=True)
     connector: str = Field(description="Connector: `cdp sources --connectors` lists them.")
-    path: Annotated[tuple[str, ...], BeforeValidator(_texts)] = Field(
+    path: Texts = Field(
         (), description="File patterns below the workspace (or absolute); default: inbox/<source>/**/*."
     )
     enabled: bool = Field(True, description="false: the source is left alone.")
     description: str | None = Field(None, description="What the source is, for people.")
-    write_key_env: str | None = Field(None, description="Environment variable with the write key (never the key).")
+    write_key_env: SecretName | None = Field(
+        None, description="Environment variable with the write key (never the key itself)."
+    )
     timezone: str = Field("", description="IANA zone of times without one; default: the workspace's.")
-    region: str = Field("", description="Country (ISO 3166-1) of phone numbers without one; default: the workspace's.")
-    trust: int = Field(50, ge=0, le=100, description="Trust in its values against other sources (survivorship: trust).")
+    region: str = Field(
+        "", description="Country (ISO 3166-1) of phone numbers without one; default: the workspace's."
+    )
+    trust: int = Field(
+        50, ge=0, le=100, description="Trust in its values against other sources (survivorship: trust)."
+    )
     brand: str | None = Field(None, description="Brand, where a workspace has several.")
-    namespace: str = Field("", description="Namespace of its user ids and external ids; default: the source's name.")
+    namespace: str = Field(
+        "", description="Namespace of its user ids and external ids; default: the source's name."
+    )
     channel: str | None = Field(None, description="Channel of its events, where the event type does not say.")
-    on_revision: RevisionPolicy = Field("latest", description="Which payload stands when one id comes with several.")
+    on_revision: RevisionPolicy = Field(
+        "latest", description="Which payload stands when one id comes with several."
+    )
     encoding: str = Field("utf-8", description="Text encoding of its files.")
     delimiter: str | None = Field(None, description="Delimiter of CSV files, where it cannot be told.")
     sheet: str | None = Field(None, description="Sheet of a workbook; default: the first.")
-    freshness: str | None = Field(None, description="How old its newest batch may be: 36h, 7d.")
+    freshness: Duration | None = Field(None, description="How old its newest batch may be: 36h, 7d.")
     event: EventMapping | None = Field(None, description="What a row means (connector files).")
-    identifiers: dict[str, Refs] = Field(default_factory=dict, description="Identifier type -> column(s).")
-    traits: dict[str, Ref] = Field(default_factory=dict, description="Trait of the person -> column.")
-    properties: Annotated[dict[str, Ref], BeforeValidator(_named_refs)] | None = Field(
-        None, description="Properties to keep (name -> column, or a list); default: the whole row."
+    identifiers: dict[IdentifierName, Refs] = Field(
+        default_factory=dict, description="Identifier type -> column(s)."
     )
+    traits: dict[TraitName, Ref] = Field(default_factory=dict, description="Trait of the person -> column.")
+    properties: (
+        Annotated[
+            dict[str, Ref],
+            BeforeValidator(_named_refs, json_schema_input_type=list[str] | dict[str, str | ColumnRef]),
+        ]
+        | None
+    ) = Field(None, description="Properties to keep (name -> column, or a list); default: the whole row.")
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -172,25 +239,32 @@ class LimitSettings(_Model):
     """How many people may share a value before it stops being evidence."""
 
     max: int = Field(ge=1, description="Distinct people.")
-    window: str | None = Field(None, description="Within which time: 365d.")
+    window: Duration | None = Field(None, description="Within which time: 365d.")
 
 
 class IdentitySettings(_Model):
     """How records become customers."""
 
-    limits: dict[str, LimitSettings] = Field(default_factory=dict, description="Identifier type -> limit.")
-    unique: tuple[str, ...] = Field(("user_id",), description="Types of which a customer has at most one per namespace.")
-    priority: tuple[str, ...] = Field((), description="Identifier types, the most telling first.")
-    threshold: Literal["auto"] | float = Field("auto", description="Match probability from which records are one.")
+    limits: dict[IdentifierName, LimitSettings] = Field(
+        default_factory=dict, description="Identifier type -> limit."
+    )
+    unique: tuple[IdentifierName, ...] = Field(
+        ("user_id",), description="Types of which a customer has at most one per namespace."
+    )
+    priority: tuple[IdentifierName, ...] = Field((), description="Identifier types, the most telling first.")
+    threshold: Threshold = Field(
+        "auto",
+        description="Match probability (0 to 1) from which records are one person; auto = the default.",
+    )
 
 
 class SurvivorshipSettings(_Model):
     """Which value of an attribute becomes the golden one."""
 
     default: Rule = Field("most_recent", description="Rule of every attribute that has none of its own.")
-    attributes: dict[str, Rule] = Field(default_factory=dict, description="Attribute -> rule.")
-    groups: dict[str, tuple[str, ...]] = Field(
-        default_factory=lambda: {"address": ("street", "city", "region", "postcode", "country")},
+    attributes: dict[TraitName, Rule] = Field(default_factory=dict, description="Attribute -> rule.")
+    groups: dict[str, tuple[TraitName, ...]] = Field(
+        default={"address": ("street", "city", "region", "postcode", "country")},
         description="Fields that move together, from one observation.",
     )
 
@@ -211,42 +285,51 @@ class ReleaseSettings(_Model):
     masked: bool = Field(False, description="Also build a copy without direct personal data.")
 
 
+class AlertSettings(_Model):
+    """When a run warns."""
+
+    quarantined_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Warn where more than this share of a source's envelopes is quarantined.",
+    )
+
+
 class Settings(_Model):
     """The whole of ``cdp.yaml``."""
 
     version: Literal[1] = Field(1, description="Version of this file's format.")
-    workspace: WorkspaceSettings
-    own: OwnSettings = Field(default_factory=OwnSettings)
+    workspace: WorkspaceSettings = Field(description="The workspace: one tenant.")
+    own: OwnSettings = Field(
+        default_factory=OwnSettings, description="Our own addresses, which are no customers."
+    )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="Source name -> source.")
-    identity: IdentitySettings = Field(default_factory=IdentitySettings)
-    survivorship: SurvivorshipSettings = Field(default_factory=SurvivorshipSettings)
+    identity: IdentitySettings = Field(
+        default_factory=IdentitySettings, description="How records become customers."
+    )
+    survivorship: SurvivorshipSettings = Field(
+        default_factory=SurvivorshipSettings,
+        description="Which value of an attribute becomes the golden one.",
+    )
     exports: dict[str, ExportSettings] = Field(default_factory=dict, description="Export name -> export.")
-    release: ReleaseSettings = Field(default_factory=ReleaseSettings)
+    release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="Published releases.")
     schedule: str = Field("0 3 * * *", description="Cron of the daily run, in the workspace's time zone.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="When a run warns.")
 
     @model_validator(mode="before")
     @classmethod
-    def _inherit(cls, given: Any) -> Any:  # noqa: ANN401
+    def _inherit(cls, given: Any) -> Any:
         """Give every source its name, and what it takes from the workspace."""
         if not isinstance(given, dict) or not isinstance(given.get("sources"), dict):
             return given
-        workspace = given.get("workspace") if isinstance(given.get("workspace"), dict) else {}
-        sources = {}
-        for name, source in given["sources"].items():
-            if isinstance(source, dict):
-                source = {
-                    "timezone": workspace.get("timezone", "UTC"),
-                    "region": workspace.get("region", ""),
-                    "namespace": name,
-                    **source,
-                    "name": name,
-                }
-            sources[name] = source
+        workspace = given.get("workspace")
+        workspace = workspace if isinstance(workspace, dict) else {}
+        inherited = {"timezone": workspace.get("timezone", "UTC"), "region": workspace.get("region", "")}
+        sources = {
+            name: {**inherited, "namespace": name, **source, "name": name}
+            if isinstance(source, dict)
+            else source
+            for name, source in given["sources"].items()
+        }
         return {**given, "sources": sources}
-
-    @model_validator(mode="after")
-    def _names(self) -> Settings:
-        for name in self.sources:
-            if not re.match(NAME, name):
-                raise ValueError(f"source name {name!r}: expected lower-case letters, digits and _, a letter first")
-        return self

@@ -52,7 +52,7 @@ def test_no_name_stands_in_two_rows() -> None:
 
 def test_engagement_is_always_an_act_of_the_person() -> None:
     assert {EVENT_TYPES[name].direction for name in ENGAGEMENT_TYPES} == {"inbound"}
-    assert not ENGAGEMENT_TYPES & {"email_delivered", "email_unsubscribed", "email_complained", "contact_updated"}
+    assert not ENGAGEMENT_TYPES & {"email_delivered", "email_unsubscribed", "email_complained"}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -14,9 +14,13 @@ from cdp.identifiers.phone_plans import e164, e164_by_library
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
 addresses = st.from_regex(
-    r"\A[ <']?(mailto:)?[A-Za-z0-9._'%+{}x*?=-]{1,70}@(([A-Za-z0-9_ü-]{1,12}\.){0,5}[A-Za-z]{1,5}|localhost)[ >.]?\Z"
+    r"\A[ <']?(mailto:)?[A-Za-z0-9._'%+{}x*?=-]{1,70}@"
+    r"(([A-Za-z0-9_ü-]{1,12}\.){0,5}[A-Za-z]{1,5}|localhost)[ >.]?\Z"
 )
-values = st.one_of(st.text(max_size=30), addresses, st.emails(), st.sampled_from(["null", "0", "-", "12.0", "+44"]))
+values = st.one_of(
+    st.text(max_size=30), addresses, st.emails(), st.sampled_from(["null", "0", "-", "12.0", "+44"])
+)
+FORMS = ("+{c}{n}", "{n}", "0{n}", "00{c}{n}", "{c}{n}", "+{c} (0){n}", "({n})", "+{c}-{n}.", "1{n}")
 
 
 @st.composite
@@ -27,12 +31,12 @@ def numbers(draw: st.DrawFn) -> str:
     example = phonenumbers.example_number_for_type(region, kind) or phonenumbers.example_number(region)
     assert example is not None
     digits = list(phonenumbers.national_significant_number(example))
-    for position, digit in draw(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("0123456789")), max_size=4)):
+    changes = st.lists(st.tuples(st.integers(0, 30), st.sampled_from("0123456789")), max_size=4)
+    for position, digit in draw(changes):
         digits[position % len(digits)] = digit
     nsn = "".join(digits)[: draw(st.sampled_from([99, 99, 99, len(digits) - 1]))]
     code = str(example.country_code)
-    form = draw(st.sampled_from(["+{c}{n}", "{n}", "0{n}", "00{c}{n}", "{c}{n}", "+{c} (0){n}", "({n})", "+{c}-{n}.", "1{n}"]))
-    return str(form.format(c=code, n=nsn))
+    return str(draw(st.sampled_from(FORMS)).format(c=code, n=nsn))
 
 
 @given(numbers(), st.one_of(st.none(), st.sampled_from(REGIONS), st.sampled_from(["GB", "US", "DE", "IT"])))

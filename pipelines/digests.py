@@ -16,7 +16,7 @@ _CODE_SUFFIXES = {".py", ".sql", ".html", ".json"}
 
 
 def digest(*parts: object) -> str:
-    """Return a hash over plain values, dataclasses' ``repr`` and what else prints itself fully.
+    """Return a hash over plain values and frozen objects that print themselves fully (settings).
 
     >>> digest(1, "a") == digest(1, "a"), digest(1, "a") == digest("a", 1)
     (True, False)

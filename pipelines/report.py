@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connectors.landing import LandingReport
     from pipelines.stages.customers import CustomersReport
-    from pipelines.stages.export import ExportReport
     from pipelines.stages.publish import PublishReport
     from pipelines.stages.resolve import ResolveReport
     from pipelines.stages.standardise import StandardiseReport
+    from warehouse.exports import ExportReport
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,16 @@ class RunReport:
     exports: list[ExportReport] = field(default_factory=list)
     times: list[StageTime] = field(default_factory=list)
     log: Path | None = None
-    error: BaseException | None = None
+    errors: dict[tuple[str, str | None], BaseException] = field(default_factory=dict)
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first error that stands (a stage that was tried again with success has none)."""
+        return next(iter(self.errors.values()), None)
 
     @property
     def succeeded(self) -> bool:
-        return self.error is None
+        return not self.errors
 
     @property
     def unreadable(self) -> int:

@@ -15,6 +15,7 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.lock import writer_lock
 from pipelines import runlog, sweep
+from pipelines.options import RunOptions
 from pipelines.progress import Progress, Silent
 from pipelines.report import RunReport, StageTime
 from pipelines.runlog import RunLog, Value
@@ -35,6 +36,7 @@ class Session:
     now: datetime
     log: RunLog
     progress: Progress = field(default_factory=Silent)
+    options: RunOptions = field(default_factory=RunOptions)
     report: RunReport = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,9 +50,10 @@ class Session:
         try:
             yield counts
         except BaseException as error:
-            self.report.error = self.report.error or error
+            self.report.errors[name, source] = error
             self.log.failure(name if source is None else f"{name} {source}", error)
             raise
+        self.report.errors.pop((name, source), None)
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         self.report.times.append(StageTime(name, source, seconds, cpu_seconds))
         self.log.write(name, {"source": source, "seconds": round(seconds, 3), **counts})
@@ -66,6 +69,7 @@ def open_session(
     now: datetime,
     wait_seconds: float = 0.0,
     progress: Progress | None = None,
+    options: RunOptions | None = None,
 ) -> Iterator[Session]:
     """Hold the workspace for one run: lock it, mark dead runs, sweep their orphans, record this one.
 
@@ -79,7 +83,7 @@ def open_session(
         RunLog(lake.logs, run_id) as log,
     ):
         runs.start(ledger, run_id, command, now=now)
-        session = Session(settings, lake, ledger, run_id, now, log, progress or Silent())
+        session = Session(settings, lake, ledger, run_id, now, log, progress or Silent(), options or RunOptions())
         log.write("start", {"command": command})
         try:
             swept = sweep.orphans(lake, ledger)
@@ -88,9 +92,13 @@ def open_session(
             recover(lake, ledger)
             yield session
         except BaseException:
-            runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=False, summary=session.report.summary())
-            log.write("end", {"succeeded": False})
+            _finish(session, succeeded=False)
             raise
-        runs.finish(ledger, run_id, now=datetime.now(UTC), succeeded=True, summary=session.report.summary())
-        log.write("end", {"succeeded": True})
-        runlog.forget(lake.logs, now=datetime.now(UTC))
+        _finish(session, succeeded=session.report.succeeded)
+
+
+def _finish(session: Session, *, succeeded: bool) -> None:
+    now = datetime.now(UTC)
+    runs.finish(session.ledger, session.run_id, now=now, succeeded=succeeded, summary=session.report.summary())
+    session.log.write("end", {"succeeded": succeeded})
+    runlog.forget(session.lake.logs, now=now)

@@ -53,7 +53,7 @@ def input_digest(session: Session, generation: Generation) -> str:
     settings = session.settings
     return digests.digest(
         generation.path,
-        settings.survivorship.model_dump(mode="json"),
+        settings.survivorship,
         {name: source.trust for name, source in settings.sources.items()},
         digests.code("identity.survivorship"),
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from cdp.errors import CorruptError
+from cdp.lake import Lake
+from cdp.ledger import Ledger
 from pipelines.session import Session
 from pipelines.sources import connector_of
 
@@ -34,3 +38,56 @@ def land(session: Session, name: str) -> LandingReport:
             "unreadable": len(report.unreadable),
         }
     return report
+
+
+def is_pending(session: Session, name: str) -> bool:
+    """Say whether source ``name`` has input that has not landed, or a batch that a dead run left half landed."""
+    from connectors import inbox
+
+    source, ledger = session.settings.sources[name], session.ledger
+    left = ledger.value("SELECT 1 FROM batches WHERE source = ? AND state = 'intent'", (name,))
+    if left is not None:
+        return True
+    cursors = dict(ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (name,)))
+    return bool(inbox.files(session.lake.root, source.paths, cursors))
+
+
+def verify(session: Session, name: str, days: Iterable[str]) -> int:
+    """Check the landed files of ``days`` (ingest dates) against the ledger; return their rows.
+
+    Raises :class:`CorruptError` for the first that is missing or is not what was written.
+    """
+    rows = 0
+    with session.stage("verify", name) as counts:
+        for day in days:
+            for file in session.ledger.rows(
+                "SELECT path, rows, size FROM files WHERE source = ? AND ingest_date = ? ORDER BY file_id", (name, day)
+            ):
+                problem = file_problem(session.lake, file["path"], rows=file["rows"], size=file["size"])
+                if problem:
+                    raise CorruptError(problem, hint="Restore it from a backup; `cdp doctor` lists all such files.")
+                rows += file["rows"]
+        counts["rows"] = rows
+    return rows
+
+
+def file_problem(lake: Lake, path: str, *, rows: int, size: int) -> str | None:
+    """Return what is wrong with a file that the ledger lists, or None."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = lake.path(path)
+    if not whole.is_file():
+        return f"The file {path} is missing."
+    if whole.stat().st_size != size:
+        return f"The file {path} has {whole.stat().st_size} bytes; {size} were written."
+    try:
+        found = pq.read_metadata(whole).num_rows
+    except (OSError, pa.ArrowInvalid) as error:
+        return f"The file {path} cannot be read ({type(error).__name__})."
+    return None if found == rows else f"The file {path} has {found} rows; {rows} were written."
+
+
+def ingest_dates(ledger: Ledger) -> list[str]:
+    """Return the days on which anything has landed, the first first."""
+    return [row[0] for row in ledger.rows("SELECT DISTINCT ingest_date FROM batches ORDER BY ingest_date")]

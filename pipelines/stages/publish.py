@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,6 +14,9 @@ from pipelines.session import Session
 from pipelines.sources import connector_of
 from pipelines.stages import customers, resolve
 from warehouse import release as releases
+
+if TYPE_CHECKING:
+    from warehouse.inputs import BuildInputs
 
 RATES = "rates.csv"
 
@@ -47,7 +51,7 @@ def input_digest(session: Session, generation: resolve.Generation, profiles: cus
         inputs.events(session.lake, session.ledger).digest,
         generation.path,
         profiles.path,
-        settings.workspace.model_dump(mode="json"),
+        settings.workspace,
         settings.release.masked,
         rates.read_bytes().hex() if rates.is_file() else None,
         digests.code("warehouse"),
@@ -71,11 +75,9 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
         made = releases.publish(
             session.lake,
             session.ledger,
-            _inputs(session, generation, profiles),
+            _inputs(session, generation, profiles, digest),
             now=session.now,
             run_id=session.run_id,
-            input_digest=digest,
-            generation=generation.generation,
             keep=session.settings.release.keep,
         )
         counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}
@@ -84,10 +86,10 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
 
 
 def _inputs(
-    session: Session, generation: resolve.Generation, profiles: customers.Profiles
-) -> releases.BuildInputs:
+    session: Session, generation: resolve.Generation, profiles: customers.Profiles, digest: str
+) -> BuildInputs:
     from warehouse.inputs import RATES as RATES_SCHEMA
-    from warehouse.inputs import BuildInputs
+    from warehouse.inputs import JUDGEMENTS, BuildInputs
 
     lake, ledger, settings = session.lake, session.ledger, session.settings
     events = inputs.events(lake, ledger)
@@ -101,6 +103,8 @@ def _inputs(
         attributions=lake.path(profiles.path) / customers.ATTRIBUTIONS,
         evidence=folder / "evidence.parquet",
         clusters=folder / "clusters.parquet",
+        held_back=folder / "held_back.parquet",
+        judgements=inputs.table(ledger, f"SELECT {', '.join(JUDGEMENTS.names)} FROM judgements", JUDGEMENTS),
         superseded=events.excluded,
         grouped_sources=frozenset(grouped),
         redirects=inputs.table(
@@ -109,6 +113,8 @@ def _inputs(
         id_changes=inputs.table(ledger, f"SELECT {', '.join(_ID_CHANGES.names)} FROM id_changes", _ID_CHANGES),
         quality=quality.served(session),
         rates=rates if rates.is_file() else RATES_SCHEMA.empty_table(),
+        digest=digest,
+        generation=generation.generation,
         workspace=settings.workspace.name,
         default_region=settings.workspace.region or None,
         base_currency=settings.workspace.currency or None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdp import durable
-from cdp.errors import UsageError
 from cdp.ledger import Ledger, timestamp
 from cdp.schemas import ID_MAP
 from pipelines import digests, inputs, records
@@ -78,7 +76,7 @@ def input_digest(session: Session) -> str:
     return digests.digest(
         inputs.events(session.lake, session.ledger).digest,
         digests.rows_digest(list(zip(*judged.to_pydict().values(), strict=True))),
-        session.settings.identity.model_dump(mode="json"),
+        session.settings.identity,
         digests.code("identity", "pipelines.records"),
     )
 
@@ -227,10 +225,11 @@ def _commit(session: Session, generation: Generation, assignment: IdAssignment, 
 
 def policy(settings: IdentitySettings) -> IdentityPolicy:
     """Return the identity rules of ``cdp.yaml``."""
+    from cdp.settings import duration
     from identity.policy import DEFAULT_PRIORITY, IdentityPolicy, Limit
 
     limits = {
-        kind: Limit(limit.max, _window(limit.window) if limit.window else None)
+        kind: Limit(limit.max, duration(limit.window) if limit.window else None)
         for kind, limit in settings.limits.items()
     }
     return IdentityPolicy(
@@ -239,13 +238,3 @@ def policy(settings: IdentitySettings) -> IdentityPolicy:
         priority=settings.priority or DEFAULT_PRIORITY,
         threshold=settings.threshold,
     )
-
-
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "w": "weeks"}
-
-
-def _window(text: str) -> timedelta:
-    number, unit = text[:-1], text[-1:]
-    if not number.isdigit() or unit not in _UNITS:
-        raise UsageError(f"{text!r} is no length of time.", hint="Write 365d, 12h or 2w.")
-    return timedelta(**{_UNITS[unit]: int(number)})

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cdp.errors import RunFailedError
 from cdp.ledger import Ledger
-from connectors import outcomes
+from connectors import outcomes, replay
 from connectors.outcomes import PendingFile
 from connectors.standardise import StandardisedBatch, mapping_hash, reject, standardise
 from pipelines import quality
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Files are checked together up to here: Great Expectations costs the same for one row as for thousands.
 GROUP_ROWS = 262_144
+QUARANTINE_ZONE = "landing/quarantine/"
 
 Check = Callable[[pa.Table, str], Sequence[CheckResult]]
 """Judges the events of one source before they commit."""
@@ -54,36 +55,45 @@ def check_events(events: pa.Table, source: str) -> Sequence[CheckResult]:
 
 
 def pending_files(
-    session: Session, name: str, *, days: Collection[str] | None = None, again: bool = False
+    session: Session, name: str, *, days: Collection[str] = (), again: bool = False, quarantined: bool = False
 ) -> list[PendingFile]:
     """Return the files of source ``name`` that have no events under the mapping in use.
 
-    ``days`` (ingest dates) limits them; ``again`` returns those that have events, too.
+    Besides them: those of ``days`` (ingest dates), with ``again`` all of them, and with
+    ``quarantined`` those that hold quarantined envelopes.
     """
-    source = session.settings.sources[name]
+    ledger, source = session.ledger, session.settings.sources[name]
     in_use = mapping_hash(connector_of(source), context_of(session.settings, name))
-    dates: Collection[str | None] = sorted(days) if days is not None else [None]
-    return [
-        file
-        for date in dates
-        for file in outcomes.pending(session.ledger, name, in_use, ingest_date=date, again=again)
-    ]
+    found = [*outcomes.pending(ledger, name, in_use, again=again), *replay.files(ledger, name, in_use)]
+    for day in days:
+        found += outcomes.pending(ledger, name, in_use, ingest_date=day, again=True)
+    if quarantined:
+        held = {row[0] for row in ledger.rows(_QUARANTINED, (name,))}
+        found += [file for file in outcomes.pending(ledger, name, in_use, again=True) if file.file_id in held]
+        found += replay.files(ledger, name)
+    return sorted({file.file_id: file for file in found}.values(), key=lambda file: file.file_id)
+
+
+_QUARANTINED = """
+SELECT DISTINCT file_id FROM current_outcomes JOIN files USING (file_id) WHERE source = ? AND outcome = 'quarantined'
+"""
 
 
 def standardise_source(
     session: Session,
     name: str,
     *,
-    days: Collection[str] | None = None,
+    days: Collection[str] = (),
     again: bool = False,
+    quarantined: bool = False,
     check: Check = check_events,
 ) -> StandardiseReport:
-    """Standardise what is pending of source ``name``, and settle which revisions stand.
+    """Standardise what is pending of source ``name`` (see :func:`pending_files`), settle which revisions stand.
 
     Raises :class:`RunFailedError` where a structural check fails (nothing of those files commits)
     or where envelopes do not add up.
     """
-    files = pending_files(session, name, days=days, again=again)
+    files = pending_files(session, name, days=days, again=again, quarantined=quarantined)
     with session.stage("standardise", name) as counts:
         work = _Work(session, name, check)
         rows = sum(file.rows for file in files)
@@ -151,8 +161,14 @@ class _Work:
             self.sample = batch.events.slice(0, 5)
 
     def _standardise(self, file: PendingFile, skip: pa.Array) -> StandardisedBatch:
-        raw = outcomes.read_raw(self.session.lake, file)
-        return standardise(raw, self.connector, self.context, file_id=file.file_id, skip=skip)
+        lake, ledger = self.session.lake, self.session.ledger
+        raw = outcomes.read_raw(lake, file)
+        if not file.path.startswith(QUARANTINE_ZONE):
+            return standardise(raw, self.connector, self.context, file_id=file.file_id, skip=skip)
+        source = self.session.settings.sources[self.name]
+        return replay.reread(
+            raw, source, self.connector, self.context, lake, ledger, file_id=file.file_id, skip=skip
+        )
 
     def _checked(self, batches: Sequence[StandardisedBatch]) -> list[StandardisedBatch]:
         """Return the batches without the events that failed a check of rows."""

@@ -1,0 +1,265 @@
+"""The asset graph of a workspace: raw files per source and day, events, identity, customers, release, exports.
+
+An asset's body calls one stage and reports; what a stage does is in :mod:`pipelines.stages`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from cdp.errors import CdpError
+from pipelines import metadata
+from pipelines.checks.model import CheckResult
+from pipelines.session import Session
+from pipelines.stages import customers, export, land, publish, resolve, standardise
+
+if TYPE_CHECKING:
+    from cdp.settings import Settings, SourceSettings
+
+SESSION = "session"
+CHECK_GROUPS = {
+    "structure": "Events have what every later stage needs; a failure stops the source before it commits.",
+    "rows": "Every event is possible; those that are not go to quarantine.",
+    "plausibility": "Times and identifiers look as they should.",
+}
+_GROUP_OF = {"structure": "structure", "row": "rows", "warning": "plausibility"}
+_NOT_WORTH_A_RETRY = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT}
+_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def days(start: date) -> dg.DailyPartitionsDefinition:
+    """Return the partitions of landing: one per day (UTC) on which something landed, today included."""
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), timezone="UTC", end_offset=1)
+
+
+def build(settings: Settings, start: date) -> list[dg.AssetsDefinition]:
+    """Return the assets of a workspace whose first landing was on ``start``."""
+    names = [name for name, source in settings.sources.items() if source.enabled]
+    partitions = days(start)
+    deadline = dg.FreshnessPolicy.cron(
+        deadline_cron=_an_hour_after(settings.schedule),
+        lower_bound_delta=timedelta(hours=2),
+        timezone=settings.workspace.timezone,
+    )
+    found = [_raw(name, settings.sources[name], partitions) for name in names]
+    found += [_events(name, partitions) for name in names]
+    found += [_identity(names), _customers(), _release(deadline)]
+    found += [_exports(settings)] if settings.exports else []
+    return found
+
+
+def _an_hour_after(cron: str) -> str:
+    minute, hour, *rest = cron.split()
+    return f"{minute} {(int(hour) + 1) % 24} {' '.join(rest)}" if hour.isdigit() else cron
+
+
+def _raw(name: str, source: SourceSettings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    from cdp.settings import duration
+
+    fresh = dg.FreshnessPolicy.time_window(fail_window=duration(source.freshness)) if source.freshness else None
+
+    @dg.asset(
+        key=["raw", name],
+        group_name="landing",
+        kinds={source.connector, "parquet"},
+        description=f"{source.description or name}: envelopes as they came, immutable, by day of landing. "
+        "Today's partition lands what is new; an older one checks its files against the ledger.",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=_RETRY,
+        freshness_policy=fresh,
+        required_resource_keys={SESSION},
+    )
+    def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        older = _older_days(context, session)
+        with failing_well():
+            verified = land.verify(session, name, older) if older else 0
+            if older and not _has_today(context, session):
+                return dg.MaterializeResult(metadata={"dagster/row_count": verified, "verified": True})
+            report = land.land(session, name)
+        session.report.landed[name] = report
+        return dg.MaterializeResult(metadata=metadata.landing(session, report))
+
+    return raw
+
+
+def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["events", name])
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey(["raw", name])],
+        group_name="events",
+        kinds={"duckdb", "parquet"},
+        description="Standardised events by day of landing. Today's partition takes whatever has no events "
+        "under the mapping in use; an older one makes its events again.",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=_RETRY,
+        metadata={"dagster/column_schema": metadata.event_columns()},
+        check_specs=[
+            dg.AssetCheckSpec(group, asset=key, description=about, blocking=group == "structure")
+            for group, about in CHECK_GROUPS.items()
+        ],
+        required_resource_keys={SESSION},
+    )
+    def events(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        options = session.options
+        with failing_well():
+            report = standardise.standardise_source(
+                session,
+                name,
+                days=_older_days(context, session),
+                again=options.full,
+                quarantined=options.quarantined,
+            )
+        session.report.standardised[name] = report
+        for day, rows in report.days.items():
+            if context.has_partition_key and day != context.partition_key:
+                _log_other_day(context, key, day, rows)
+        return dg.MaterializeResult(
+            metadata=metadata.standardised(session, report), check_results=list(_check_results(key, report.checks))
+        )
+
+    return events
+
+
+def _log_other_day(context: dg.AssetExecutionContext, key: dg.AssetKey, day: str, rows: int) -> None:
+    """Tell Dagster that another day's partition has been made, too."""
+    context.log_event(dg.AssetMaterialization(asset_key=key, partition=day, metadata={"dagster/row_count": rows}))
+
+
+def _check_results(key: dg.AssetKey, results: Sequence[CheckResult]) -> Iterator[dg.AssetCheckResult]:
+    for group in CHECK_GROUPS:
+        own = [result for result in results if _GROUP_OF[result.severity] == group]
+        failed = [result for result in own if not result.passed]
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=group,
+            passed=not failed,
+            severity=dg.AssetCheckSeverity.ERROR if group == "structure" else dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{r.check_name}: {r.observed}" for r in failed) or f"{len(own)} checks passed",
+            metadata={result.check_name: f"{result.observed} (expected: {result.expected})" for result in own},
+        )
+
+
+def _identity(names: Iterable[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=[dg.AssetKey(["events", name]) for name in names],
+        group_name="customers",
+        kinds={"python", "parquet"},
+        description="Records, evidence between them, clusters, and permanent customer ids.",
+        automation_condition=dg.AutomationCondition.eager(),
+        required_resource_keys={SESSION},
+    )
+    def identity(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        with failing_well():
+            report = session.report.identity = resolve.resolve(session, full=session.options.full)
+        version = dg.DataVersion(report.generation.input_digest)
+        return dg.MaterializeResult(metadata=metadata.identity(session, report), data_version=version)
+
+    return identity
+
+
+def _customers() -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=["identity"],
+        group_name="customers",
+        kinds={"duckdb", "parquet"},
+        description="The golden value of every attribute of every customer, with its attribution.",
+        automation_condition=dg.AutomationCondition.eager(),
+        required_resource_keys={SESSION},
+    )
+    def customers_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        with failing_well():
+            report = session.report.customers = customers.merge_customers(session, full=session.options.full)
+        version = dg.DataVersion(report.profiles.input_digest)
+        return dg.MaterializeResult(metadata=metadata.customers(session, report), data_version=version)
+
+    return customers_asset.with_attributes(asset_key_replacements={dg.AssetKey("customers_asset"): dg.AssetKey("customers")})
+
+
+def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=["customers"],
+        group_name="serving",
+        kinds={"duckdb"},
+        description="The published DuckDB file: customers, contact history, evidence, quality.",
+        automation_condition=dg.AutomationCondition.eager(),
+        freshness_policy=deadline,
+        required_resource_keys={SESSION},
+    )
+    def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        with failing_well():
+            report = session.report.release = publish.publish(session, full=session.options.full)
+        version = dg.DataVersion(report.version)
+        return dg.MaterializeResult(metadata=metadata.release(session, report), data_version=version)
+
+    return release
+
+
+def _exports(settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=["release"],
+        group_name="serving",
+        kinds={exported.format for exported in settings.exports.values()},
+        description=f"Files for other systems: {', '.join(settings.exports)}.",
+        automation_condition=dg.AutomationCondition.eager(),
+        required_resource_keys={SESSION},
+    )
+    def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        session: Session = context.resources.session
+        with failing_well():
+            session.report.exports = export.export_all(session)
+        written: dict[str, Any] = {
+            report.export.name: dg.MetadataValue.path(str(report.folder)) for report in session.report.exports
+        }
+        rows = sum(report.rows for report in session.report.exports)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows, **written})
+
+    return exports
+
+
+@contextlib.contextmanager
+def failing_well() -> Iterator[None]:
+    """Turn errors that a second try cannot mend into failures that are not tried again."""
+    try:
+        yield
+    except CdpError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except OSError as error:
+        if error.errno in _NOT_WORTH_A_RETRY:
+            raise dg.Failure(f"{type(error).__name__}: {error.strerror}", allow_retries=False) from error
+        raise
+
+
+def _partition_days(context: dg.AssetExecutionContext) -> list[str]:
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
+
+
+def _today(session: Session) -> str:
+    return session.now.astimezone(UTC).date().isoformat()
+
+
+def _has_today(context: dg.AssetExecutionContext, session: Session) -> bool:
+    return _today(session) in _partition_days(context)
+
+
+def _older_days(context: dg.AssetExecutionContext, session: Session) -> list[str]:
+    return [day for day in _partition_days(context) if day != _today(session)]
+
+
+def first_day(ingest_dates: Iterable[str], now: datetime) -> date:
+    """Return the first partition: the earliest day of landing, today before anything has landed."""
+    return min([*(date.fromisoformat(day) for day in ingest_dates), now.astimezone(UTC).date()])

@@ -48,7 +48,13 @@ sources:
   contacts:
     connector: files
     path: "inbox/contacts/*.csv"
-    event: {{type: contact_updated, id: contact_id, time: updated_at}}
+    event:
+      type: contact_updated
+      id: contact_id
+      time: updated_at
+      consent_purpose: {{value: marketing}}
+      consent_channel: {{value: email}}
+      consent_state: consent_email
     identifiers:
       external_id: {{column: contact_id, namespace: crm}}
       email: email
@@ -65,7 +71,7 @@ sources:
       postcode: postcode
       country: country
       company: company
-    properties: [lead_source, consent_email, consent_sms]
+    properties: [lead_source, consent_sms]
     on_revision: latest             # later exports revise earlier ones
     trust: 80
   orders:
@@ -90,6 +96,7 @@ sources:
       type:
         column: event
         values: {{opened: ticket_opened, escalated: ticket_escalated, solved: ticket_solved}}
+      id: event_id
       time: at
       reference: id
       agent: agent.name

@@ -84,7 +84,7 @@ def _row(person: Person, contact: Contact, contact_id: str, time: float, rng: Ra
         "lead_source": pick(rng, _SOURCES),
         "instagram_id": person.instagram_id or "",
         "mastodon": person.mastodon or "",
-        "consent_email": pick(rng, ("yes", "yes", "no", "")),
+        "consent_email": pick(rng, ("granted", "granted", "denied", "")),
         "consent_sms": pick(rng, ("yes", "no", "")),
     }
     if rng.random() < 0.93:
@@ -162,7 +162,7 @@ def _changes(person: Person, contact: Contact, row: Row, rng: Random) -> Row:
     if person.old_email and contact.email == person.email and contact.email:
         later["email"] = contact.email
     if rng.random() < 0.05:
-        later["consent_email"] = "no" if row["consent_email"] != "no" else "yes"
+        later["consent_email"] = "granted" if row["consent_email"] == "denied" else "denied"
     return later
 
 

@@ -38,6 +38,7 @@ class _HelpDesk:
         rng = self.rng
         agent = pick(rng, AGENTS)
         ticket: Ticket = {
+            "event_id": f"T-{self.number}/1",
             "id": f"T-{self.number}",
             "event": "opened",
             "at": iso(time),
@@ -52,18 +53,21 @@ class _HelpDesk:
             "tags": ["demo", person.country.code.lower()],
         }
         self._emit(ticket, time)
+        ticket["agent"] = {"id": agent.agent_id, "name": agent.name}
         if rng.random() < 0.16:
             time += 3600 + rng.random() * 40_000
-            escalated = {"event": "escalated", "at": iso(time), "level": 2 + int(rng.random() * 2)}
-            ticket |= escalated | {"agent": {"id": agent.agent_id, "name": agent.name}}
+            level = 2 + int(rng.random() * 2)
+            ticket |= {
+                "event_id": f"T-{self.number}/2",
+                "event": "escalated",
+                "at": iso(time),
+                "level": level,
+            }
             self._emit(ticket, time)
         if rng.random() < 0.84:
             time += 1800 + rng.random() * 90_000
-            self._emit(
-                ticket
-                | {"event": "solved", "at": iso(time), "agent": {"id": agent.agent_id, "name": agent.name}},
-                time,
-            )
+            ticket |= {"event_id": f"T-{self.number}/3", "event": "solved", "at": iso(time)}
+            self._emit(ticket, time)
 
     def _requester(self, person: Person, time: float) -> Ticket:
         rng = self.rng

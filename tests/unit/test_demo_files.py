@@ -22,6 +22,7 @@ import pytest
 
 from cdp.demo import DemoReport, generate
 from cdp.errors import UsageError
+from cdp.settings import load
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -64,7 +65,8 @@ def web_calls(demo: DemoReport) -> Iterator[Any]:
 def test_equal_arguments_give_equal_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     program = (
         "import sys; from datetime import datetime, UTC; from pathlib import Path;"
-        "from cdp.demo import generate; generate(Path(sys.argv[1]), people=200, events=3000, seed=7, now=datetime(2026, 11, 22, tzinfo=UTC))"
+        "from cdp.demo import generate; now = datetime(2026, 11, 22, tzinfo=UTC);"
+        "generate(Path(sys.argv[1]), people=200, events=3000, seed=7, now=now)"
     )
     for name in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": name, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -87,6 +89,14 @@ def test_expected_json_is_the_report(demo: DemoReport) -> None:
     assert set(expected["sources"]) == {path.name for path in (demo.into / "inbox").iterdir()}
     for source in demo.sources.values():
         assert source.quarantined == source.kinds["malformed"]
+
+
+def test_the_configuration_is_sound_and_names_every_source(demo: DemoReport) -> None:
+    settings = load(demo.into)
+    assert set(settings.sources) == set(demo.sources)
+    for source in settings.sources.values():
+        found = {path for pattern in source.paths for path in demo.into.glob(pattern)}
+        assert len(found) == demo.sources[source.name].files
 
 
 def test_web_calls_are_counted(demo: DemoReport) -> None:

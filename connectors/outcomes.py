@@ -16,6 +16,7 @@ from cdp.duck import connect, quote
 from cdp.errors import CorruptError
 from cdp.lake import Lake, events_path
 from cdp.ledger import Ledger
+from cdp.schemas import QUARANTINE
 from connectors.standardise import StandardisedBatch
 
 _EVENTS_DICTIONARY = (
@@ -31,6 +32,10 @@ _EVENTS_DICTIONARY = (
     "outcome",
     "brand",
 )
+
+
+# What standardising and replay read of a landed file; ``reason`` and ``detail`` are in quarantine only.
+_READ_COLUMNS = [name for name in QUARANTINE.names if name not in ("event_hash", "fingerprint")]
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def pending(
 def read_raw(lake: Lake, file: PendingFile) -> pa.Table:
     """Return the rows of a landed file; a file that is gone or cut raises :class:`CorruptError`."""
     try:
-        return pq.read_table(lake.path(file.path))
+        return pq.ParquetFile(lake.path(file.path)).read(columns=_READ_COLUMNS)
     except (OSError, pa.ArrowInvalid) as error:
         raise CorruptError(
             f"The landed file {file.path} cannot be read ({type(error).__name__}).",

@@ -130,11 +130,14 @@ def _placed(
 
 
 def _events(connection: duckdb.DuckDBPyConnection, placed: pa.Table, mapping: Mapping) -> pa.Table:
-    events = placed.filter(pc.is_null(placed["fate"]))
-    if mapping.grouped and events.num_rows:
-        connection.register("lines", events)
-        events = connection.sql(fold_query("lines")).to_arrow_table()
-    return arrow_events(events).sort_by([("raw_row", "ascending"), ("event_id", "ascending")])
+    """Return what is an event, in the order of the raw rows (DuckDB keeps the order of its input)."""
+    fate = placed["fate"]
+    events = placed if fate.null_count == len(fate) else placed.filter(pc.is_null(fate))
+    if not mapping.grouped or not events.num_rows:
+        return arrow_events(events)
+    connection.register("lines", events)
+    folded = connection.sql(fold_query("lines")).to_arrow_table()
+    return arrow_events(folded).sort_by([("raw_row", "ascending"), ("event_id", "ascending")])
 
 
 def _outcomes(placed: pa.Table, events: pa.Table, mapping: Mapping) -> pa.Table:

@@ -22,6 +22,7 @@ CAPS = (80, 40, 20, 12)
 CAP = CAPS[1]
 _BUDGET = 2_000_000
 _PAIRS_PER_RECORD = 10
+ALL_PAIRS = 1_500  # records up to which every pair is compared
 _PLACES = frozenset({"postcode", "city"})
 _LOCAL_PART = 5
 
@@ -125,6 +126,18 @@ def pack(left: Rows, right: Rows) -> npt.NDArray[np.uint64]:
     return (low << np.uint64(32)) | high
 
 
+def distinct(packed: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Sorted distinct values; sorting is several times faster here than the hashing of ``np.unique``."""
+    packed.sort()
+    return packed[np.r_[True, packed[1:] != packed[:-1]]] if len(packed) else packed
+
+
+def every_pair(rows: Rows) -> Blocks:
+    """All pairs of the rows, for inputs so small that no block is needed."""
+    one, two = np.triu_indices(len(rows), 1)
+    return Blocks(rows[one], rows[two], {})
+
+
 def unpack(packed: npt.NDArray[np.uint64]) -> tuple[Rows, Rows]:
     """The inverse of ``pack``."""
     return (packed >> np.uint64(32)).astype(np.int64), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
@@ -156,7 +169,7 @@ def block(all_slots: Sequence[Slot], extra: Sequence[tuple[Rows, Codes]] = (), c
     for rows, codes in extra:
         order, starts, sizes = _groups(codes.astype(np.int64))
         out += _pairs(rows[order].astype(np.int64), starts, sizes, cap)
-    packed = np.unique(np.concatenate(out)) if out else np.empty(0, np.uint64)
+    packed = distinct(np.concatenate(out)) if out else np.empty(0, np.uint64)
     left, right = unpack(packed)
     keep = left != right
     return Blocks(left[keep], right[keep], oversize)

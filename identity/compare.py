@@ -51,18 +51,22 @@ GIVEN = Comparison(
     (0.04, 0.02, 0.03, 0.06, 0.06, 0.07, 0.72), tf=True,
 )  # fmt: skip
 SURNAME = Comparison(
-    "surname", ("different", "sounds alike", "part in common", "similar", "swapped with given name", "same"),
-    (0.05, 0.01, 0.03, 0.08, 0.03, 0.80), (0.25, 0.01, 0.03, 0.06, 0.01, 0.64), tf=True,
+    "surname",
+    ("different", "sounds alike", "one name swapped", "part in common", "similar", "swapped with given name", "same"),
+    (0.05, 0.01, 0.01, 0.03, 0.07, 0.03, 0.80), (0.25, 0.01, 0.01, 0.03, 0.05, 0.01, 0.64), tf=True,
 )  # fmt: skip
 MIDDLE = Comparison("middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70))
-SUFFIX = Comparison("suffix", ("different", "same"), (0.02, 0.98), prior_u=(0.5, 0.5))
+SUFFIX = Comparison("suffix", ("different", "same"), (0.0005, 0.9995), (0.7, 0.3), prior_u=(0.5, 0.5))
 GENDER = Comparison("gender", ("different", "same"), (0.04, 0.96))
 BIRTH = Comparison(
-    "birth date", ("different", "same year", "one part differs", "day and month swapped", "one digit differs", "same"),
-    (0.03, 0.02, 0.05, 0.02, 0.06, 0.82), tf=True,
+    "birth date",
+    ("different", "within ten years", "within a year", "one part differs", "within a month", "day and month swapped",
+     "one digit differs", "same"),
+    (0.02, 0.01, 0.02, 0.05, 0.01, 0.02, 0.06, 0.81), tf=True,
 )  # fmt: skip
 EMAIL = Comparison(
-    "e-mail", ("different", "same name part", "similar", "same"), (0.30, 0.05, 0.08, 0.57), (0.83, 0.01, 0.01, 0.15), tf=True
+    "e-mail", ("different", "alike", "same name part", "similar", "same"),
+    (0.28, 0.02, 0.05, 0.08, 0.57), (0.82, 0.01, 0.01, 0.01, 0.15), tf=True,
 )
 PHONE = Comparison("phone", ("different", "one digit differs", "same"), (0.22, 0.08, 0.70), (0.59, 0.01, 0.40), tf=True)
 ADDRESS = Comparison(
@@ -153,15 +157,15 @@ class Names:
         return level
 
     def surname(self, left: Codes, right: Codes) -> Levels:
-        """Levels of two distinct surnames (never equal); level 4 is for the caller."""
+        """Levels of two distinct surnames (never equal); levels 2 and 5 are for the caller."""
         a, b = self.values[left], self.values[right]
         level = np.zeros(len(left), dtype=np.int8)
         level[self.sound[left] == self.sound[right]] = 1
-        level[_share(self.part[left], self.part[right])] = 2
+        level[_share(self.part[left], self.part[right])] = 3
         near = jaro_winkler(a, b, 0.9) >= 0.9
         other = ~near & (np.minimum(self.length[left], self.length[right]) >= 4)
         other[other] = edits(a[other], b[other], 1) <= 1
-        level[near | other] = 3
+        level[near | other] = 4
         return level
 
 
@@ -209,7 +213,7 @@ class Comparer:
             found["address"] = _address_levels(self.records, left, right)
         for (kind, namespace), column in self.records.identifiers.items():
             name = identifier_name(kind, namespace)
-            found[name] = _multi(column, left, right, _IDENTIFIER_LEVELS.get(kind, _id_level), 3 if kind == "email" else 2)
+            found[name] = _multi(column, left, right, _IDENTIFIER_LEVELS.get(kind, _id_level), 4 if kind == "email" else 2)
         for comparison in self.comparisons:
             if comparison.name not in found:
                 found[comparison.name] = _coded(columns[comparison.name], left, right, _text_level, comparison.exact)
@@ -233,12 +237,12 @@ def _name_levels(names: Names, given: Codes, surname: Codes, left: Rows, right: 
         one = _pair_levels(gl[here], sr[here], names.given, GIVEN.exact)
         two = _pair_levels(gr[here], sl[here], names.given, GIVEN.exact)
         both = (np.minimum(one, two) >= 2) & (np.maximum(one, two) >= 5) & (np.minimum(one, two) != 3)
-        lone_left = (gl[here] < 0) | (sl[here] < 0)
-        lone_right = (gr[here] < 0) | (sr[here] < 0)
-        lone = (lone_left | lone_right) & ((one >= 5) | (two >= 5)) & (first[here] <= 1) & (last[here] <= 1)
-        swapped = here[both | lone]
-        last[swapped] = 4
-        first[swapped] = np.where(both, np.maximum(one, two), np.int8(-1))[both | lone]
+        lone = (gl[here] < 0) | (sl[here] < 0) | (gr[here] < 0) | (sr[here] < 0)
+        one_only = ((one >= 5) | (two >= 5)) & (first[here] <= 1) & (last[here] <= 1) & ~both
+        last[here[both | (one_only & lone)]] = 5
+        last[here[one_only & ~lone]] = 2
+        first[here[both]] = np.maximum(one, two)[both]
+        first[here[one_only]] = -1
     return {"given name": first, "surname": last}
 
 
@@ -286,17 +290,25 @@ def _birth_level(column: Coded, left: Codes, right: Codes) -> Levels:
     a, b = column.values[left], column.values[right]
     number = np.fromiter((int(v) for v in column.values), np.int64, len(column.values))
     one, two = number[left], number[right]
+    days = np.abs(_day_number(one) - _day_number(two))
     year = one // 10000 == two // 10000
     month = one // 100 % 100 == two // 100 % 100
     day = one % 100 == two % 100
     level = np.zeros(len(left), dtype=np.int8)
-    level[year] = 1
-    level[year & (month | day) | month & day] = 2
-    level[year & (one % 100 == two // 100 % 100) & (two % 100 == one // 100 % 100)] = 3
-    level[(edits(a, b, 1) <= 1) & (level != 3)] = 4
+    level[days <= 3720] = 1
+    level[days <= 372] = 2
+    level[year & (month | day) | month & day] = 3
+    level[days <= 31] = 4
+    level[year & (one % 100 == two // 100 % 100) & (two % 100 == one // 100 % 100)] = 5
+    level[(edits(a, b, 1) <= 1) & (level != 5)] = 6
     century = month & day & ((one - two) % 1_000_000 == 0)
-    level[century] = 4
+    level[century] = 6
     return level
+
+
+def _day_number(date: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Days on a calendar of 31-day months: near enough to compare, and defined for impossible dates."""
+    return (date // 10000 * 12 + date // 100 % 100) * 31 + date % 100
 
 
 def _email_level(column: Coded, left: Codes, right: Codes) -> Levels:
@@ -305,9 +317,17 @@ def _email_level(column: Coded, left: Codes, right: Codes) -> Levels:
     local = np.array([column.values[c].partition("@")[0] for c in used], dtype=object)
     one, two = local[inverse[: len(left)]], local[inverse[len(left) :]]
     level = np.zeros(len(left), dtype=np.int8)
-    level[(one == two) & (np.fromiter((len(v) for v in one), np.int64, len(one)) >= 4)] = 1
-    level[edits(a, b, 2) <= 2] = 2
+    rare = np.flatnonzero(_rare_domain(column)[left] & _rare_domain(column)[right])
+    level[rare] = edits(a[rare], b[rare], 5) <= 5
+    level[(one == two) & (np.fromiter((len(v) for v in one), np.int64, len(one)) >= 4)] = 2
+    level[edits(a, b, 2) <= 2] = 3
     return level
+
+
+def _rare_domain(column: Coded) -> Flags:
+    """Addresses outside the large providers, where even a loose likeness tells something."""
+    _, domain, counts = np.unique([v.rpartition("@")[2] for v in column.values], return_inverse=True, return_counts=True)
+    return counts[domain] <= max(20, len(column.values) // 200)
 
 
 def _phone_level(column: Coded, left: Codes, right: Codes) -> Levels:
@@ -419,6 +439,7 @@ _SIMPLE: tuple[tuple[str, Comparison, Callable[[Coded, Codes, Codes], Levels]], 
 )
 _IDENTIFIER_LEVELS: dict[str, Callable[[Coded, Codes, Codes], Levels]] = {"email": _email_level, "phone": _phone_level}
 _TEXT_LIMIT = 12
+_SHARED_DEVICES = frozenset({"device", "anonymous_id"})
 
 
 def comparer(records: RecordSet) -> Comparer:
@@ -461,7 +482,8 @@ def _identifier_comparison(kind: str, namespace: str) -> Comparison:
         return EMAIL
     if kind == "phone":
         return PHONE
-    return Comparison(identifier_name(kind, namespace), IDENTIFIER, (0.06, 0.04, 0.90), (0.95, 0.01, 0.04))
+    shared = (0.55, 0.01, 0.44) if kind in _SHARED_DEVICES else None
+    return Comparison(identifier_name(kind, namespace), IDENTIFIER, (0.06, 0.04, 0.90), shared)
 
 
 def _shared_names(records: RecordSet) -> tuple[Names, Codes, Codes]:

@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 UNIT = 1000
 _ROUNDS = 60
-_STRENGTH = 20.0
-_RELATED_STRENGTH = 50.0
+_STRENGTH = 100.0
+_RELATED_STRENGTH = 100.0
 _FLOOR = 1e-9
 
 
@@ -197,7 +197,7 @@ class Model:
 
 
 _MOST = 20 * UNIT
-_LEAST = -9 * UNIT
+_LEAST = -12 * UNIT
 
 
 def build(comparisons: Sequence[Comparison], parameters: Parameters, threshold: float = 0.5) -> Model:

@@ -136,6 +136,8 @@ def _adjustment(column: Coded) -> Ints:
 def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None = None) -> blocking.Blocks:
     """Candidate pairs among the records of ``only``."""
     records = comparer.records
+    if int(only.sum()) <= blocking.ALL_PAIRS:
+        return blocking.every_pair(np.flatnonzero(only))
     given, surname = np.where(only, comparer.given, -1), np.where(only, comparer.surname, -1)
     spoken = np.full(len(records), -1, dtype=np.int32)
     if comparer.names is not None:

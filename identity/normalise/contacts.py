@@ -7,6 +7,7 @@ import re
 from identity.normalise.text import fold, is_missing
 
 _ADDRESS = re.compile(r"[^\s<>\",;:]+@[^\s<>\",;:]+")
+_NEARLY = re.compile(r"[a-z0-9._-]{5,}\.[a-z]{2,}")  # an address that has lost its sign
 _NOT_ID = re.compile(r"[^0-9a-z\u0080-\U0010ffff]+")
 _JUNK_LOCAL = frozenset(
     "test tester testing na n/a none no null nil nobody noone noemail nomail no-email noreply no-reply donotreply "
@@ -21,14 +22,15 @@ _JUNK_ID = frozenset("anonymous anon unknown none null nil na nan undefined test
 
 
 def email(value: str) -> str:
-    """Lower-case address without display name and sub-address; empty where there is no address.
+    """Lower-case address without display name and sub-address; empty where there is no address. A lost @ is tolerated.
 
     >>> email("Maria Sentosa<M.Sentosa+news@GMail.com>"), email("not an address")
     ('msentosa@gmail.com', '')
     """
     found = _ADDRESS.search(value)
     if not found:
-        return ""
+        text = fold(value.strip())
+        return text if _NEARLY.fullmatch(text) else ""
     local, _, domain = fold(found[0]).rpartition("@")
     local = local.split("+", 1)[0] or local
     domain = domain.rstrip(".")

@@ -75,6 +75,7 @@ value         | VARCHAR!    | direct | no | normalised value
 source        | VARCHAR!    | none   | no | source that gave it
 first_seen_at | TIMESTAMPTZ | none   | no | first event with it
 last_seen_at  | TIMESTAMPTZ | none   | no | newest event with it
+record_keys   | VARCHAR[]!  | direct | no | records that carry it, sorted
 
 customer_records | table | The id map: one row per source record
 record_key        | VARCHAR!    | direct | no  | source:key, one source's view of one person
@@ -120,6 +121,13 @@ match_probability | DOUBLE   | none   | no | match probability
 reason            | VARCHAR  | direct | no | the reason in words
 levels            | VARCHAR  | direct | no | comparison levels and their weights, JSON
 
+held_back_identifiers | table | One row per identifier value that links nobody: placeholders, and values of too many people
+type      | VARCHAR | none   | no | email, phone, user_id ...
+namespace | VARCHAR | none   | no | where the value is unique
+value     | VARCHAR | direct | no | the value
+reason    | VARCHAR | none   | no | why it links nobody
+records   | BIGINT  | none   | no | records that carry it
+
 id_changes | table | One row per change of a customer id, since the first run
 change_seq           | BIGINT!     | none | yes | order of the changes
 changed_at           | TIMESTAMPTZ | none | yes | when
@@ -154,7 +162,7 @@ customer_id | VARCHAR!    | none | no | the profile
 purpose     | VARCHAR     | none | no | purpose; NULL = every purpose
 channel     | VARCHAR     | none | no | channel; NULL = every channel
 state       | VARCHAR!    | none | no | granted or denied: the newest word; of two at once, denied
-decided_at  | TIMESTAMPTZ | none | no | when it was said
+decided_at  | TIMESTAMPTZ | none | yes | when it was said; a denial without a sound time counts from its landing, such a grant before all others (NULL)
 source      | VARCHAR!    | none | no | source that heard it
 event_type  | VARCHAR!    | none | no | event that said it
 """

@@ -38,6 +38,26 @@ EVIDENCE: Final = pa.schema(
         ("levels", pa.string()),
     ]
 )
+HELD_BACK: Final = pa.schema(
+    [
+        ("type", pa.string()),
+        ("namespace", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("records", pa.int64()),
+    ]
+)
+JUDGEMENTS: Final = pa.schema(
+    [
+        ("judgement_id", pa.int64()),
+        ("left_record", pa.string()),
+        ("right_record", pa.string()),
+        ("kind", pa.string()),
+        ("decided_at", TIMESTAMP),
+        ("decided_by", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
 SUPERSEDED: Final = pa.schema([("file_id", pa.int64()), ("raw_row", pa.int64())])
 REDIRECTS: Final = pa.schema([("previous_customer_id", pa.string()), ("customer_id", pa.string())])
 ID_CHANGES: Final = pa.schema(
@@ -76,9 +96,10 @@ class BuildInputs:
     ``event_files``: Parquet of :data:`cdp.schemas.EVENTS`, any order. ``superseded``: envelopes that
     lost to another revision. ``grouped_sources``: sources whose rows of one event_id are partial folds.
     ``attributions`` hold one row per golden value, of the record that gave it. ``evidence`` may also
-    hold edges between different customers; they are served as held back. ``rates``: base-currency
-    units for one unit of ``currency``, from ``date`` on. ``digest`` names all of this: equal inputs need
-    no new release.
+    hold edges between different customers; they are served as held back. ``held_back`` are identifier
+    values that link nobody. ``judgements`` are all of the ledger's; the newest of a pair stands. ``rates``:
+    base-currency units for one unit of ``currency``, from ``date`` on. ``digest`` names all of this: equal
+    inputs need no new release.
     """
 
     event_files: tuple[Path, ...]
@@ -87,6 +108,8 @@ class BuildInputs:
     attributions: TableInput
     evidence: TableInput
     clusters: TableInput
+    held_back: TableInput = field(default_factory=HELD_BACK.empty_table)
+    judgements: TableInput = field(default_factory=JUDGEMENTS.empty_table)
     superseded: TableInput = field(default_factory=SUPERSEDED.empty_table)
     grouped_sources: frozenset[str] = frozenset()
     redirects: TableInput = field(default_factory=REDIRECTS.empty_table)
@@ -176,6 +199,13 @@ def register(connection: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None
         ("attributions", inputs.attributions, ATTRIBUTIONS, ("record_key", "attribute", "value")),
         ("evidence", inputs.evidence, EVIDENCE, ("left_record", "right_record", "kind")),
         ("clusters", inputs.clusters, CLUSTERS, ("record_key",)),
+        ("held_back", inputs.held_back, HELD_BACK, ("type", "value", "reason")),
+        (
+            "judgements",
+            inputs.judgements,
+            JUDGEMENTS,
+            ("judgement_id", "left_record", "right_record", "kind"),
+        ),
         ("superseded", inputs.superseded, SUPERSEDED, tuple(SUPERSEDED.names)),
         ("redirects", inputs.redirects, REDIRECTS, tuple(REDIRECTS.names)),
         ("id_changes", inputs.id_changes, ID_CHANGES, ("change_seq", "change", "customer_id")),

@@ -4,7 +4,7 @@
 CREATE TEMP TABLE consent_words AS
 SELECT
     n.customer_no, w.purpose, w.channel, w.state, w.source, w.event_type,
-    CASE WHEN is_sound(w.time_flag) THEN w.occurred_at END AS decided_at,
+    CASE WHEN w.state = 'denied' OR is_sound(w.time_flag) THEN w.occurred_at END AS decided_at,
     {
         moment: CASE WHEN w.state = 'denied' OR is_sound(w.time_flag) THEN w.occurred_at ELSE '-infinity'::TIMESTAMPTZ END,
         denied: w.state = 'denied',

@@ -24,7 +24,8 @@ INSERT INTO customer_identifiers BY NAME
 SELECT
     n.customer_id, i.type, i.namespace, i.value, i.source,
     min(i.first_seen_at) AS first_seen_at,
-    max(i.last_seen_at) AS last_seen_at
+    max(i.last_seen_at) AS last_seen_at,
+    list(DISTINCT i.record_key ORDER BY i.record_key) AS record_keys
 FROM input_record_identifiers AS i JOIN record_numbers AS n USING (record_key)
 GROUP BY n.customer_id, i.type, i.namespace, i.value, i.source
 ORDER BY n.customer_id, i.type, i.namespace, i.value, i.source;
@@ -52,8 +53,25 @@ FROM edges WHERE left_customer_id = right_customer_id
 ORDER BY customer_id, left_record, right_record, kind, match_weight, reason;
 
 INSERT INTO held_back_evidence BY NAME
+WITH standing AS (
+    SELECT left_record, right_record, arg_max({kind: kind, reason: reason, judge: decided_by, moment: decided_at}, judgement_id) AS word
+    FROM input_judgements GROUP BY left_record, right_record
+),
+kept_apart AS (
+    SELECT l.customer_id AS left_customer_id, r.customer_id AS right_customer_id,
+           l.record_key AS left_record, r.record_key AS right_record, 'judgement' AS kind,
+           concat('judged to be two people by ', word.judge, strftime(word.moment, ' on %Y-%m-%d'), ': ' || word.reason) AS reason
+    FROM standing AS s
+    JOIN record_numbers AS l ON l.record_key = least(s.left_record, s.right_record)
+    JOIN record_numbers AS r ON r.record_key = greatest(s.left_record, s.right_record)
+    WHERE word.kind = 'cannot_link' AND l.customer_id <> r.customer_id
+)
 SELECT * FROM edges WHERE left_customer_id <> right_customer_id
+UNION ALL BY NAME SELECT * FROM kept_apart
 ORDER BY left_record, right_record, kind, match_weight, reason;
+
+INSERT INTO held_back_identifiers BY NAME
+SELECT * FROM input_held_back ORDER BY type, namespace, value, reason;
 
 -- A retired id leads straight to the profile that holds its records now, however often it moved.
 INSERT INTO customer_redirects BY NAME

@@ -13,7 +13,7 @@ from cdp.demo.noise import JUNK_EMAILS, JUNK_PHONES, email_typo, pick
 from cdp.demo.people import CHANNELS, Address, Company, Contact, Person, World
 from cdp.demo.places import COUNTRIES, City, Country, fill
 
-_SIZES: Final = (0.46, 0.76, 0.88, 0.97, 1.0)
+_SIZES: Final = (0.70, 0.89, 0.95, 0.985, 1.0)  # cumulative; only members who are customers count
 _COUNTRY_BOUNDS: Final = tuple(accumulate(country.share for country in COUNTRIES))
 _DOUBLE_SURNAMES: Final = frozenset({"es", "pt"})
 _EMAIL_SIDE: Final = frozenset({"news", "mail"})
@@ -85,7 +85,7 @@ class _Builder:
             surname=(family.male, family.female),
             landline=self._landline(country, city) if rng.random() < 0.5 else None,
             email=None,
-            device=uuid(rng) if size > 1 and rng.random() < 0.08 else None,
+            device=uuid(rng) if size > 1 and rng.random() < 0.12 else None,
             changed_at=self.start + (0.3 + 0.4 * rng.random()) * self.days * 86400,
             size=size,
         )
@@ -96,7 +96,7 @@ class _Builder:
             self.people.append(self._person(household, member))
 
     def _share(self, household: _Household) -> None:
-        if self.rng.random() < 0.07:
+        if self.rng.random() < 0.12:
             local = pick(self.rng, ("family", "the", "home", "casa"))
             name = _letters(household.surname[0].latin)
             household.email = self._address_of(f"{local}.{name}", pick(self.rng, household.country.mailboxes))
@@ -146,7 +146,7 @@ class _Builder:
         keeps = country.language in _DOUBLE_SURNAMES or rng.random() < 0.2
         family = (own.male, own.female) if keeps else household.surname
         member = self._member(country, sex, family, min(born, self.year - 20))
-        if not keeps and sex == "f" and rng.random() < 0.06:
+        if not keeps and sex == "f" and rng.random() < 0.18:
             member.former_surname = own.female
         return member
 
@@ -156,7 +156,7 @@ class _Builder:
         sex = pick(self.rng, "mf")
         child = self._member(household.country, sex, household.surname, born)
         namesakes = [p for p in parents[:2] if p.sex == sex == "m"]
-        if namesakes and self.rng.random() < 0.2:
+        if namesakes and self.rng.random() < 0.25:
             child.given, child.surname = namesakes[0].given, namesakes[0].surname
         return child
 

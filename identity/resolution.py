@@ -20,7 +20,8 @@ from identity.records import HeldValue, RecordSet, encode
 from identity.score import Pairs, Scorer
 
 Rows = npt.NDArray[np.int64]
-_EVIDENCE_BITS = 20_000
+_CLIP = 10_000  # no single pair outweighs the rest of two clusters
+_MISSING = -1_000  # a pair without any key in common: slight evidence against
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,10 @@ def _cluster(
     settled = _unjudged(conflicts, start)
     forbidden = (np.concatenate([judged.cannot[0], settled[0]]), np.concatenate([judged.cannot[1], settled[1]]))
     inside = group[pairs.left] == group[pairs.right]
-    weight = np.clip(pairs.weight[inside], -_EVIDENCE_BITS, _EVIDENCE_BITS)
+    weight = np.clip(pairs.weight[inside], -_CLIP, _CLIP)
     labels = cluster.average_link(
         size, pairs.left[inside], pairs.right[inside], weight.astype(np.int64), threshold=scorer.model.threshold,
-        start=start, forbidden=forbidden, cap=rules.max_cluster,
+        missing=_MISSING, start=start, forbidden=forbidden, cap=rules.max_cluster,
     )  # fmt: skip
     attached = evidence.attach(labels, anchored, records, rules, forbidden)
     return _Clustered(attached.labels, unique, attached)

@@ -31,6 +31,7 @@ class Problem:
     path: Path
     message: str
     hint: str | None = None
+    line: int | None = None  # where it is not the line of the path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class Document:
     lines: dict[Path, int]
     problems: tuple[Problem, ...] = ()
 
-    def line(self, path: Path) -> int:
-        """Return the line of the nearest key at or above ``path``."""
-        return self.lines.get(self.within(path), 1)
+    def line(self, problem: Problem) -> int:
+        """Return the line of a problem, else of the nearest key at or above its path."""
+        return problem.line or self.lines.get(self.within(problem.path), 1)
 
     def within(self, path: Path) -> Path:
         """Return ``path`` as far as the text has it."""
@@ -71,10 +72,10 @@ def read(text: str, file: str) -> Document:
 
 def _syntax(error: yaml.YAMLError, file: str, text: str) -> tuple[str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = min(mark.line + 1, max(text.count("\n"), 1)) if mark else 1
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
-    lines = text.splitlines()
-    shown = lines[line - 1] if 0 < line <= len(lines) else ""
+    lines = text.splitlines() or [""]
+    line = min(mark.line + 1, len(lines)) if mark else 1
+    shown = lines[line - 1]
     if "\t" in shown[: len(shown) - len(shown.lstrip())]:
         said = "a tab at the beginning of the line; YAML takes spaces only"
     return (f"{file}, line {line}: {said}.",)
@@ -110,7 +111,9 @@ class _Builder:
             key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
             here = (*path, key)
             if key in seen:
-                self.problems.append(Problem(here, f"the key stands twice, also on line {seen[key]}"))
+                self.problems.append(
+                    Problem(here, f"the key stands twice, also on line {seen[key]}", line=line)
+                )
                 continue
             if key == _MERGE_KEY or not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem(here, "only plain words are keys here"))

@@ -61,7 +61,7 @@ def parse(text: str, connectors: Collection[str] | None = None, *, file: str = F
 
 def _raise(problems: Iterable[Problem], document: Document, file: str) -> None:
     """Raise one error that names all problems, in the order of their lines."""
-    found = sorted(problems, key=lambda problem: document.line(problem.path))
+    found = sorted(problems, key=document.line)
     if not found:
         return
     lines = [_line(problem, document, file) for problem in found[:MOST_SHOWN]]
@@ -71,7 +71,7 @@ def _raise(problems: Iterable[Problem], document: Document, file: str) -> None:
 
 
 def _line(problem: Problem, document: Document, file: str) -> str:
-    where = f"{file}, line {document.line(problem.path)}"
+    where = f"{file}, line {document.line(problem)}"
     path = document.within(problem.path)
     key = f" {_dotted(path)}:" if path else ""
     hint = f" {problem.hint}" if problem.hint else ""

@@ -22,6 +22,7 @@ TraitName = Literal[
     "full_name", "given_name", "surname", "title", "gender", "birth_date", "email", "phone", "street", "city",
     "region", "postcode", "country", "company", "language",
 ]  # fmt: skip
+DatasetName = Literal["customers", "id_map", "identifiers", "consents", "contact_history"]
 Duration = Annotated[
     str, Field(pattern=r"^[1-9][0-9]*[mhdw]$", title="a duration such as 30m, 12h, 365d or 2w")
 ]
@@ -132,7 +133,7 @@ def _type_rule(given: Any) -> Any:
 
 
 class EventMapping(_Model):
-    """What a row of a file means (connector ``files``)."""
+    """What a row of a file means (connector `files`)."""
 
     type: Annotated[TypeRule, BeforeValidator(_type_rule, json_schema_input_type=str | TypeRule)] = Field(
         description="Event type of a row: a word of the vocabulary, or a rule over a column."
@@ -172,7 +173,7 @@ class SourceSettings(_Model):
     name: str = Field("", exclude=True)
     connector: str = Field(description="Connector: `cdp sources --connectors` lists them.")
     path: Texts = Field(
-        (), description="File patterns below the workspace (or absolute); default: inbox/<source>/**/*."
+        (), description="File patterns below the workspace (or absolute); default: `inbox/<source>/**/*`."
     )
     enabled: bool = Field(True, description="false: the source is left alone.")
     description: str | None = Field(None, description="What the source is, for people.")
@@ -272,9 +273,12 @@ class SurvivorshipSettings(_Model):
 class ExportSettings(_Model):
     """A named export."""
 
-    dataset: str = Field("customers", description="Dataset: customers, id_map, ...")
+    dataset: DatasetName = Field("customers", description="What is exported.")
     format: Literal["parquet", "csv", "jsonl"] = Field("parquet", description="File format.")
-    purpose: str = Field("internal", description="Purpose that needs consent; only internal needs none.")
+    purpose: str = Field(
+        min_length=1,
+        description="Only people who consent to this purpose are in it; `internal` needs no consent.",
+    )
     min_probability: float = Field(0.0, ge=0, le=1, description="Least match probability of a customer.")
 
 

@@ -43,7 +43,15 @@ RAW = pa.schema(
 )
 
 # What a connector could not read: the same row, with the reason.
-QUARANTINE = pa.schema([*RAW, pa.field("reason", pa.string(), nullable=False), pa.field("detail", pa.string())])
+# ``context`` is what a replay needs besides the piece (the header line of its file).
+QUARANTINE = pa.schema(
+    [
+        *RAW,
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string()),
+        pa.field("context", pa.string()),
+    ]
+)
 
 RAW_DICTIONARY_COLUMNS = (
     "source",
@@ -54,6 +62,7 @@ RAW_DICTIONARY_COLUMNS = (
     "connector_version",
     "content_type",
     "reason",
+    "context",
 )
 
 IDENTIFIER = pa.struct([("type", pa.string()), ("namespace", pa.string()), ("value", pa.string())])

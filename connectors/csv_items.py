@@ -52,6 +52,8 @@ def chunks(
     [[b'{"id":"1","name":"Ada"}']]
     """
     encoding, clean, text = _decoded(data, context.encoding)
+    if context.header is not None:
+        text = f"{context.header}\n{text}"
     lines = list(io.StringIO(text, newline=""))
     while lines and not lines[-1].strip():
         lines.pop()
@@ -122,6 +124,8 @@ class _Table:
     encoding: str
     clean: bool
 
+    header_text: str | None = None
+
     def __post_init__(self) -> None:
         self.left = 4 * len(self.lines) + _SPAN_LIMIT  # lines that may be read again after damage
         self.clean = self.clean and not any("\x00" in line for line in self.lines)
@@ -134,6 +138,7 @@ class _Table:
         start = self.at
         cells, self.at = self._row(start)
         text = "".join(self.lines[start : self.at])
+        self.header_text = text.rstrip("\r\n")
         return None if cells is None or self._unreadable(text) else column_names(cells)
 
     def chunks(self, names: list[str], min_cells: int) -> Iterator[Chunk]:
@@ -168,7 +173,7 @@ class _Table:
                 rows.lines.append(start + 1)
             elif reason is not None:
                 raw = "".join(self.lines[start : self.at]).rstrip("\r\n")
-                rows.rejected.append(Rejected(start + 1, self.bytes_of(raw), reason, detail))
+                rows.rejected.append(Rejected(start + 1, self.bytes_of(raw), reason, detail, self.header_text))
         return rows
 
     def _row(self, start: int) -> tuple[list[str] | None, int]:

@@ -274,8 +274,10 @@ def quarantine_table(
         fingerprints=pa.array([ids.fingerprint(piece.payload) for piece in pieces], pa.binary(16)),
         columns=nothing,
     )
-    table = table.append_column(QUARANTINE.field("reason"), pa.array([piece.reason for piece in pieces], pa.string()))
-    return table.append_column(QUARANTINE.field("detail"), pa.array([piece.detail for piece in pieces], pa.string()))
+    for name in ("reason", "detail", "context"):
+        values = pa.array([getattr(piece, name) for piece in pieces], pa.string())
+        table = table.append_column(QUARANTINE.field(name), values)
+    return table
 
 
 def _table(

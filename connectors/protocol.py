@@ -24,13 +24,15 @@ class Rejected:
     """A piece of a source item that the connector could not read; it lands in quarantine.
 
     ``reason`` is a word of a small vocabulary (``invalid_json``, ``not_utf8``, ``truncated`` ...);
-    ``detail`` says where and why, without the data themselves.
+    ``detail`` says where and why, without the data themselves; ``context`` is what a replay needs
+    besides the piece to read it (the header line of its file).
     """
 
     row: int
     payload: bytes
     reason: str
     detail: str | None = None
+    context: str | None = None
 
 
 @dataclass
@@ -52,12 +54,16 @@ class Chunk:
 
 @dataclass(frozen=True)
 class SplitContext:
-    """What a splitter may know of its item: the origin's name, and the source's file options."""
+    """What a splitter may know of its item: the origin's name, and the source's file options.
+
+    ``header`` is given when a rejected row is replayed: the header line of the file it came from.
+    """
 
     origin: str = ""
     encoding: str = "utf-8"
     delimiter: str | None = None
     sheet: str | None = None
+    header: str | None = None
 
 
 Split = Callable[[bytes, SplitContext], Iterator[Chunk]]

@@ -90,7 +90,6 @@ def _sealed(
 ) -> tuple[pa.Table, list[int], dict[int, tuple[str, str]]]:
     """Return raw rows made of the pieces, the piece of each, and the fate of those still unreadable."""
     tables, rows, fates = [RAW.empty_table()], [], {}
-    split = SplitContext("", source.encoding, source.delimiter, source.sheet)
     with connect() as connection:
         for piece in pieces:
             row, payload, received_at = piece["raw_row"], piece["payload"], piece["received_at"]
@@ -98,6 +97,8 @@ def _sealed(
             context = EnvelopeContext(
                 source.name, str(piece["batch_id"]), received_at, source.timezone, source.region or None
             )
+            header = piece.get("context")
+            split = SplitContext("", source.encoding, source.delimiter, source.sheet, header and str(header))
             for chunk in connector.split(payload, split):
                 good, bad = seal(
                     connection,

@@ -153,6 +153,23 @@ def test_quarantined_pieces_are_replayed_once_they_can_be_read(tmp_path: Path) -
     assert batch.holds
 
 
+def test_a_row_in_another_encoding_is_replayed_once_the_source_names_it(tmp_path: Path) -> None:
+    source = {"name": "t", "connector": "files", "event": {"type": "contact_updated", "id": "id", "time": "at"}}
+    source |= {"traits": {"given_name": "name"}, "identifiers": {"external_id": "id"}}
+    first = Landing.of(tmp_path, **source)
+    first.put("a.csv", "id,at,name\n1,2026-01-01,Ann\n".encode() + "2,2026-01-02,Zoë\n".encode("cp1252"))
+    first.run()
+    assert first.reasons() == {"quarantined:not_utf8": 1}
+    fixed = Landing.of(tmp_path, **source, encoding="cp1252")
+    fixed.replay()
+    names = {row["event_id"]: row["traits"]["given_name"] for row in fixed.events().to_pylist()}
+    assert names == {"1": "Ann", "2": "Zoë"}
+    assert (fixed.total("standardised"), fixed.total("quarantined")) == (2, 0)
+    assert all(batch.holds for batch in fixed.counts())
+    fixed.replay()
+    assert fixed.total("standardised") == 2
+
+
 def test_a_change_of_mapping_standardises_again_without_landing(tmp_path: Path) -> None:
     source = {"name": "t", "connector": "files", "event": {"type": "donation_made", "time": "at", "amount": "gift"}}
     first = Landing.of(tmp_path, **source)

@@ -3,10 +3,10 @@
 An asset's body calls one stage and reports; what a stage does is in :mod:`pipelines.stages`.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster reads the type of ``context`` as it stands.
 import contextlib
 import errno
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import dagster as dg
 from cdp.errors import CdpError
 from pipelines import metadata
 from pipelines.checks.model import CheckResult
+from pipelines.resources import OpenedSession
 from pipelines.session import Session
 from pipelines.stages import customers, export, land, publish, resolve, standardise
 
@@ -38,8 +39,14 @@ def days(start: date) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=start.isoformat(), timezone="UTC", end_offset=1)
 
 
-def build(settings: Settings, start: date) -> list[dg.AssetsDefinition]:
+def build(settings: "Settings", start: date) -> list[dg.AssetsDefinition]:
     """Return the assets of a workspace whose first landing was on ``start``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies, since years
+        return _build(settings, start)
+
+
+def _build(settings: "Settings", start: date) -> list[dg.AssetsDefinition]:
     names = [name for name, source in settings.sources.items() if source.enabled]
     partitions = days(start)
     deadline = dg.FreshnessPolicy.cron(
@@ -59,7 +66,7 @@ def _an_hour_after(cron: str) -> str:
     return f"{minute} {(int(hour) + 1) % 24} {' '.join(rest)}" if hour.isdigit() else cron
 
 
-def _raw(name: str, source: SourceSettings, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def _raw(name: str, source: "SourceSettings", partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     from cdp.settings import duration
 
     fresh = dg.FreshnessPolicy.time_window(fail_window=duration(source.freshness)) if source.freshness else None
@@ -76,10 +83,10 @@ def _raw(name: str, source: SourceSettings, partitions: dg.DailyPartitionsDefini
         freshness_policy=fresh,
         required_resource_keys={SESSION},
     )
-    def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
-        older = _older_days(context, session)
+    def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
+            older = _older_days(context, session)
             verified = land.verify(session, name, older) if older else 0
             if older and not _has_today(context, session):
                 return dg.MaterializeResult(metadata={"dagster/row_count": verified, "verified": True})
@@ -110,10 +117,10 @@ def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDef
         ],
         required_resource_keys={SESSION},
     )
-    def events(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
-        options = session.options
+    def events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
+            options = session.options
             report = standardise.standardise_source(
                 session,
                 name,
@@ -160,9 +167,9 @@ def _identity(names: Iterable[str]) -> dg.AssetsDefinition:
         automation_condition=dg.AutomationCondition.eager(),
         required_resource_keys={SESSION},
     )
-    def identity(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
+    def identity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
             report = session.report.identity = resolve.resolve(session, full=session.options.full)
         version = dg.DataVersion(report.generation.input_digest)
         return dg.MaterializeResult(metadata=metadata.identity(session, report), data_version=version)
@@ -179,9 +186,9 @@ def _customers() -> dg.AssetsDefinition:
         automation_condition=dg.AutomationCondition.eager(),
         required_resource_keys={SESSION},
     )
-    def customers_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
+    def customers_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
             report = session.report.customers = customers.merge_customers(session, full=session.options.full)
         version = dg.DataVersion(report.profiles.input_digest)
         return dg.MaterializeResult(metadata=metadata.customers(session, report), data_version=version)
@@ -199,9 +206,9 @@ def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
         freshness_policy=deadline,
         required_resource_keys={SESSION},
     )
-    def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
+    def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
             report = session.report.release = publish.publish(session, full=session.options.full)
         version = dg.DataVersion(report.version)
         return dg.MaterializeResult(metadata=metadata.release(session, report), data_version=version)
@@ -209,7 +216,7 @@ def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     return release
 
 
-def _exports(settings: Settings) -> dg.AssetsDefinition:
+def _exports(settings: "Settings") -> dg.AssetsDefinition:
     @dg.asset(
         deps=["release"],
         group_name="serving",
@@ -218,9 +225,9 @@ def _exports(settings: Settings) -> dg.AssetsDefinition:
         automation_condition=dg.AutomationCondition.eager(),
         required_resource_keys={SESSION},
     )
-    def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        session: Session = context.resources.session
+    def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
         with failing_well():
+            session = _session(context)
             session.report.exports = export.export_all(session)
         written: dict[str, Any] = {
             report.export.name: dg.MetadataValue.path(str(report.folder)) for report in session.report.exports
@@ -229,6 +236,11 @@ def _exports(settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, **written})
 
     return exports
+
+
+def _session(context: dg.AssetExecutionContext) -> Session:
+    opened: OpenedSession = context.resources.session
+    return opened()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger
 from pipelines.session import Session
 from pipelines.sources import connector_of
+from pipelines.stages.check import account
 
 if TYPE_CHECKING:
     from connectors.landing import LandingReport
@@ -30,6 +31,7 @@ def land(session: Session, name: str) -> LandingReport:
             run_id=session.run_id,
             progress=lambda _, size: advance(size),
         )
+        account(session, name, waiting=True)
         counts |= {
             "files": sum(batch.origins for batch in report.batches),
             "landed": report.landed,

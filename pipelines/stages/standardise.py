@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import RunFailedError
-from cdp.ledger import Ledger
 from connectors import outcomes, replay
 from connectors.outcomes import PendingFile
 from connectors.standardise import StandardisedBatch, mapping_hash, reject, standardise
@@ -18,6 +17,7 @@ from pipelines import quality
 from pipelines.checks.model import CheckResult, merge
 from pipelines.session import Session
 from pipelines.sources import connector_of, context_of
+from pipelines.stages import check as check_stage
 
 if TYPE_CHECKING:
     from connectors.compile import SourceContext
@@ -103,8 +103,10 @@ def standardise_source(
                     work.run(group)
                     advance(sum(file.rows for file in group))
         settled = _settle(session, name, [file.file_id for file in files])
-        report = work.report(len(files), settled)
-        quality.record(session, report.checks)
+        accounted = check_stage.account(session, name, waiting=False)
+        report = work.report(len(files), settled, accounted)
+        if files:
+            quality.record(session, report.checks)
         counts |= {
             "files": report.files,
             "envelopes": report.envelopes,
@@ -199,7 +201,7 @@ class _Work:
         self.rejected += batch.outcomes.num_rows - before
         return batch
 
-    def report(self, files: int, revisions: int) -> StandardiseReport:
+    def report(self, files: int, revisions: int, accounted: CheckResult) -> StandardiseReport:
         return StandardiseReport(
             self.name,
             files,
@@ -207,7 +209,7 @@ class _Work:
             self.events,
             self.rejected,
             revisions,
-            merge(self.checks),
+            [*merge(self.checks), accounted],
             self.days,
             self.sample,
         )
@@ -236,7 +238,7 @@ def _verify(file: PendingFile, skipped: int, batch: StandardisedBatch) -> None:
 def _settle(session: Session, name: str, touched: Sequence[int]) -> int:
     """Decide between revisions in the touched files, or in all where an earlier run died before it did."""
     policy = session.settings.sources[name].on_revision
-    left_over = _unsettled(session.ledger, name, policy)
+    left_over = unsettled(session, name)
     if not touched and not left_over:
         return 0
     return outcomes.settle_revisions(
@@ -252,8 +254,9 @@ def _settle(session: Session, name: str, touched: Sequence[int]) -> int:
 _LOST = {"latest": "newer_revision", "first": "older_revision", "quarantine": outcomes.CONFLICT}
 
 
-def _unsettled(ledger: Ledger, source: str, policy: str) -> bool:
-    """Say whether any id has two standing versions, or lost ones only by another policy than the one in use."""
+def unsettled(session: Session, name: str) -> bool:
+    """Say whether any id of source ``name`` has two standing versions, or lost ones only by another policy."""
+    ledger, policy = session.ledger, session.settings.sources[name].on_revision
     two = ledger.value(
         """
         SELECT 1 FROM revisions AS r
@@ -262,13 +265,13 @@ def _unsettled(ledger: Ledger, source: str, policy: str) -> bool:
         WHERE r.source = ? AND coalesce(c.outcome, 'standardised') = 'standardised'
         GROUP BY r.event_id HAVING count(*) > 1 LIMIT 1
         """,
-        (source,),
+        (name,),
     )
     if two is not None:
         return True
     reasons = ledger.rows(
         "SELECT DISTINCT c.reason FROM revisions AS r JOIN current_outcomes AS c USING (file_id, raw_row) "
         "WHERE r.source = ? AND c.reason IN (?, ?, ?)",
-        (source, *_LOST.values()),
+        (name, *_LOST.values()),
     )
     return bool(reasons) and _LOST[policy] not in {row[0] for row in reasons}

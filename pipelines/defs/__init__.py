@@ -1,0 +1,1 @@
+"""The parts of the asset graph that Dagster loads by itself."""

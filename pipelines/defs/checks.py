@@ -1,0 +1,13 @@
+"""Dagster loads this folder; see :mod:`pipelines.graph`."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from pipelines import graph
+
+
+@dg.definitions
+def checks() -> dg.Definitions:
+    """Return this part of the graph."""
+    return graph.check_definitions()

@@ -1,0 +1,74 @@
+"""Stage: checks of whole tables, before they are published."""
+
+from __future__ import annotations
+
+from cdp.errors import RunFailedError
+from cdp.schemas import ID_MAP
+from connectors import outcomes
+from pipelines import inputs, quality
+from pipelines.checks.model import CheckResult
+from pipelines.checks.tables import blocking, check_generation
+from pipelines.session import Session
+from pipelines.stages import resolve
+
+
+def account(session: Session, name: str, *, waiting: bool) -> CheckResult:
+    """Check that every envelope of every batch of source ``name`` is accounted for exactly once.
+
+    Unless ``waiting``, none may be without an outcome. Raises :class:`RunFailedError` for the first
+    batch that does not add up, after the ledger has it among the checks.
+    """
+    batches = outcomes.counts(session.ledger, name)
+    wrong = [batch for batch in batches if not batch.holds or (batch.pending and not waiting)]
+    result = CheckResult(
+        "envelopes_add_up",
+        "structure",
+        not wrong,
+        "received = landed + suppressed; landed = the sum of the outcomes",
+        sum(batch.landed for batch in batches),
+        len(wrong),
+        _sums(wrong[0]) if wrong else None,
+        name,
+    )
+    if wrong:
+        quality.record(session, [result])
+        raise RunFailedError(
+            f"The envelopes of source {name!r} do not add up: {result.observed}.",
+            hint="`cdp doctor` looks at every file. This is a fault of cdp: please report it.",
+        )
+    return result
+
+
+def _sums(batch: outcomes.BatchCounts) -> str:
+    words = ("received", "suppressed", "landed", "standardised", "ignored", "duplicate", "superseded", "quarantined")
+    counted = ", ".join(f"{getattr(batch, word)} {word}" for word in (*words, "pending"))
+    return f"batch {batch.batch_id}: {counted}"
+
+
+def identity(session: Session) -> list[CheckResult]:
+    """Check the newest generation; results are recorded once per run."""
+    generation = resolve.newest(session.ledger)
+    if generation is None:
+        return []
+    with session.stage("check"):
+        ledger = session.ledger
+        results = check_generation(
+            session.lake.path(generation.path),
+            inputs.table(ledger, "SELECT record_key, customer_id FROM id_map", ID_MAP),
+            inputs.table(ledger, "SELECT previous_customer_id, customer_id FROM redirects", resolve.REDIRECTS),
+            inputs.judgements(ledger),
+        )
+        quality.record(session, results)
+    return results
+
+
+def verify_identity(session: Session) -> list[CheckResult]:
+    """Run :func:`identity`; raise :class:`RunFailedError` where a structural check fails."""
+    results = identity(session)
+    failed = blocking(results)
+    if failed:
+        raise RunFailedError(
+            f"The identity tables fail {failed[0].check_name}: {failed[0].observed}.",
+            hint=f"Expected: {failed[0].expected}. Nothing was published.",
+        )
+    return results

@@ -170,3 +170,9 @@ def reference_page() -> str:
             lines.append(f"| `{c.name}` | {kind} | {c.pii} | {'yes' if c.volatile else ''} | {c.comment} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(reference_page())

@@ -35,7 +35,7 @@ FROM (
         n.customer_no,
         bool_or(e.event_type LIKE 'ticket\_%' ESCAPE '\') AS is_ticket,
         max({moment: e.occurred_at, closed: e.event_type IN ('ticket_solved', 'ticket_closed')
-            OR lower(e.outcome) IN ('solved', 'closed', 'resolved')})
+            OR coalesce(lower(e.outcome), '') IN ('solved', 'closed', 'resolved')})
             FILTER (
                 e.event_type IN ('ticket_opened', 'ticket_reopened', 'ticket_solved', 'ticket_closed')
                 OR e.event_type LIKE 'ticket\_%' ESCAPE '\' AND lower(e.outcome) IN ('solved', 'closed', 'resolved')

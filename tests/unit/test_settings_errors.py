@@ -183,8 +183,8 @@ def test_a_duplicate_line_is_found_where_the_second_stands() -> None:
     assert "line 6: sources.a: the key stands twice, also on line 4." in message(text)
 
 
-KEYS = """workspace name sources web connector event type identity own limits phone max time column identifiers
-    email release unknown""".split()
+KEYS = """workspace name sources web connector event type identity own limits phone max time column
+    identifiers email release unknown""".split()
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 2) | st.text("abc:$ ", max_size=4)
 documents = st.recursive(
     scalars,

@@ -54,7 +54,7 @@ def test_every_section_of_the_model_is_on_the_page() -> None:
             True,
         ),
         (
-            "workspace: {name: w}\nsources: {s: {connector: f, event: {type: {column: a}, time: {value: 1}}}}",
+            "workspace: {name: w}\nsources: {s: {connector: f, event: {type: {column: a}, time: b}}}",
             True,
         ),
         ("workspace: {name: w}\nidentity: {threshold: 0.9}", True),

@@ -1,0 +1,1 @@
+"""Benchmarks: commands that measure, each in one run with what it is compared against."""

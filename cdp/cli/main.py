@@ -64,8 +64,18 @@ def _set_debug(context: click.Context, parameter: click.Parameter, value: bool) 
 def _common_options() -> list[click.Option]:
     """Return the options that every command takes, before and after its name."""
     folder = click.Path(file_okay=False, path_type=Path)
-    where = {"type": folder, "metavar": "DIR", "help": _WORKSPACE_HELP, "callback": _set_workspace}
-    traceback = {"is_flag": True, "is_eager": True, "help": _DEBUG_HELP, "callback": _set_debug}
+    where: dict[str, Any] = {
+        "type": folder,
+        "metavar": "DIR",
+        "help": _WORKSPACE_HELP,
+        "callback": _set_workspace,
+    }
+    traceback: dict[str, Any] = {
+        "is_flag": True,
+        "is_eager": True,
+        "help": _DEBUG_HELP,
+        "callback": _set_debug,
+    }
     return [
         click.Option(["-w", "--workspace"], expose_value=False, **where),
         click.Option(["--debug"], expose_value=False, **traceback),

@@ -45,7 +45,7 @@ _EVENT_TYPES = {
 _FIELDS = {
     "event": "$.event",
     "email": "$.email",
-    "at": "$.timestamp",
+    "moment": "$.timestamp",
     "message_id": "$.sg_message_id",
     "smtp_id": '$."smtp-id"',
     "subject": "$.subject",
@@ -67,22 +67,25 @@ _FIELDS = {
 }
 
 _CHANGES_CONSENT = "event IN ('unsubscribe', 'spamreport', 'group_unsubscribe', 'group_resubscribe')"
+_CATEGORY = "coalesce(try_cast(category AS JSON), to_json(category))"
 
 MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
     event_type=f"""CASE event
         {" ".join(f"WHEN '{name}' THEN '{word}'" for name, word in _EVENT_TYPES.items())} ELSE event END""",
-    occurred_at="at",
+    occurred_at="moment",
     quarantine="CASE WHEN event IS NULL THEN 'missing_event' END",
     ignore="CASE event WHEN 'account_status_change' THEN 'account_notice' END",
     columns={
-        "subject": "coalesce(subject, CASE event WHEN 'click' THEN url ELSE coalesce(reason, response) END)",
+        "subject": """coalesce(subject, CASE event WHEN 'click' THEN url WHEN 'deferred' THEN response
+            ELSE reason END)""",
         # The id of the message as the send call returned it; what follows names the servers it passed.
         "reference": """coalesce(nullif(split_part(split_part(message_id, '.filter', 1), '.recv', 1), ''),
             message_id, smtp_id)""",
         "campaign": """coalesce(campaign_name, send_name,
-            CASE WHEN starts_with(category, '[') THEN first_category ELSE category END, campaign_id, send_id)""",
+            CASE WHEN starts_with(category, '[') THEN first_category ELSE category END,
+            campaign_id, send_id)""",
         "outcome": """CASE event WHEN 'bounce' THEN coalesce(kind, 'bounce') WHEN 'blocked' THEN 'blocked'
             WHEN 'dropped' THEN reason WHEN 'open' THEN CASE machine WHEN 'true' THEN 'machine' END END""",
         "consent_purpose": f"""CASE WHEN {_CHANGES_CONSENT}
@@ -93,13 +96,12 @@ MAPPING = Mapping(
             THEN CASE event WHEN 'group_resubscribe' THEN 'granted' ELSE 'denied' END END""",
     },
     identifiers=(IdentifierRule("email", "email"),),
-    traits={"email": "email"},
-    properties="""CASE
+    properties=f"""CASE
         WHEN event IN ('open', 'click') THEN json_object('machine_open', coalesce(machine = 'true', false),
-          'url', url, 'user_agent', useragent, 'category', category)
+          'url', url, 'user_agent', useragent, 'category', {_CATEGORY})
         WHEN event IN ('bounce', 'blocked', 'dropped', 'deferred') THEN json_object('reason', reason,
-          'response', response, 'status', status, 'attempt', attempt, 'category', category)
-        ELSE json_object('category', category) END""",
+          'response', response, 'status', status, 'attempt', attempt, 'category', {_CATEGORY})
+        ELSE json_object('category', {_CATEGORY}) END""",
 )
 
 CONNECTOR = Connector(

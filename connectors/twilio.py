@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from connectors import json_items
-from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping, PartyRule
+from connectors.mapping import EnvelopeFields, Mapping, PartyRule
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ _TYPE = f"""CASE
     WHEN {_KIND} = 'CA' THEN CASE WHEN status IN ('no-answer', 'busy', 'canceled', 'failed')
       THEN 'call_missed|call_placed|call_missed' ELSE 'call_received|call_placed|call_received' END
     WHEN {_KIND} IN ('SM', 'MM') AND {_NETWORK} THEN CASE
-      WHEN {_KEYWORD} AND {_STOPS} THEN 'sms_unsubscribed' WHEN {_KEYWORD} AND {_STARTS} THEN 'consent_changed'
+      WHEN {_KEYWORD} AND {_STOPS} THEN 'sms_unsubscribed'
+      WHEN {_KEYWORD} AND {_STARTS} THEN 'consent_changed'
       WHEN status IN ('failed', 'undelivered') THEN 'sms_received|sms_failed|sms_received'
       ELSE 'sms_received|sms_sent|sms_received' END
     WHEN {_KIND} IN ('SM', 'MM') THEN CASE WHEN status IN ('failed', 'undelivered')
@@ -125,7 +126,10 @@ MAPPING = Mapping(
         WHEN sid IS NULL AND coalesce(page, meta) IS NOT NULL THEN 'empty_page'
         WHEN coalesce({_KIND} NOT IN ('CA', 'SM', 'MM', 'IM'), true) THEN 'unsupported_resource'
         WHEN {_KIND} IN ('CA', 'SM', 'MM') AND direction IS NULL THEN 'unsupported_resource'
-        WHEN direction = 'outbound-dial' AND (receiver LIKE 'client:%' OR receiver LIKE 'sip:%') THEN 'agent_leg'
+        WHEN status IN ('accepted', 'scheduled', 'queued') OR {_KIND} IN ('SM', 'MM') AND status = 'canceled'
+          THEN 'not_sent'
+        WHEN direction = 'outbound-dial' AND (receiver LIKE 'client:%' OR receiver LIKE 'sip:%')
+          THEN 'agent_leg'
         WHEN {_KIND} = 'IM' AND coalesce(author NOT LIKE '+%' AND author NOT LIKE 'whatsapp:%', true)
           THEN 'no_customer_address' END""",
     columns={
@@ -143,14 +147,14 @@ MAPPING = Mapping(
         "consent_state": f"""CASE WHEN {_KEYWORD} AND {_STOPS} THEN 'denied'
             WHEN {_KEYWORD} AND {_STARTS} THEN 'granted' END""",
     },
-    identifiers=(IdentifierRule("phone", f"CASE {_KIND} WHEN 'IM' THEN author END"),),
     parties=(
-        PartyRule("phone", "sender", "receiver", _DIRECTION),
+        PartyRule("phone", f"CASE {_KIND} WHEN 'IM' THEN author ELSE sender END", "receiver", _DIRECTION),
         PartyRule("handle", _messenger("sender"), _messenger("receiver"), _DIRECTION, "'facebook'"),
     ),
     traits={"full_name": "CASE WHEN direction = 'inbound' THEN caller_name END"},
     properties=f"""CASE WHEN {_KIND} = 'CA' THEN json_object('answered_by', answered_by,
-          'forwarded_from', forwarded_from, 'queue_time', queue_time, 'price', price, 'price_unit', price_unit)
+          'forwarded_from', forwarded_from, 'queue_time', queue_time, 'price', price,
+          'price_unit', price_unit)
         ELSE json_object('segments', segments, 'media', media, 'error_code', error_code, 'price', price,
           'price_unit', price_unit) END""",
 )

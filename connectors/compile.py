@@ -16,7 +16,7 @@ from cdp.events import EVENT_TYPES, INBOUND, OUTBOUND
 from cdp.identifiers import default_namespace
 from cdp.schemas import EVENTS, TRAITS
 from connectors import times
-from connectors.mapping import Mapping
+from connectors.mapping import Mapping, PartyRule
 
 # The order in which a record takes its key from the identifiers of an event (docs: records).
 KEY_ORDER = ("user_id", "external_id", "anonymous_id", "email", "phone", "handle")
@@ -115,6 +115,8 @@ def mapped_query(mapping: Mapping, context: SourceContext) -> str:
     for n, party in enumerate(mapping.parties):
         outputs |= {f"sender_{n}": party.sender, f"receiver_{n}": party.receiver}
         outputs[f"party_direction_{n}"] = party.direction
+        if party.has_names:
+            outputs |= {f"sender_name_{n}": party.sender_name, f"receiver_name_{n}": party.receiver_name}
     expressions = ", ".join(f"nullif(({sql})::VARCHAR, '') AS {name}" for name, sql in outputs.items())
     expressions += "".join(f", {sql} AS {name}" for name, sql in _namespaces(mapping, context).items())
     return f"""
@@ -143,33 +145,38 @@ def _is_own(type_: str, column: str, own: Own) -> str:
     return "false"
 
 
-def _party_columns(mapping: Mapping, context: SourceContext) -> tuple[list[str], list[str]]:
-    """Return SQL of each party's direction, and of the end of it that is not ours."""
-    directions, others = [], []
-    for n, party in enumerate(mapping.parties):
-        sender, receiver = f"sender_{n}", f"receiver_{n}"
-        from_us, to_us = _is_own(party.type, sender, context.own), _is_own(party.type, receiver, context.own)
-        direction = (
-            f"CASE WHEN {from_us} AND NOT {to_us} THEN 'outbound' WHEN {to_us} AND NOT {from_us} THEN 'inbound' "
-            f"ELSE party_direction_{n} END"
-        )
-        other = (
-            f"CASE WHEN {from_us} AND {to_us} THEN NULL WHEN {from_us} THEN {receiver} WHEN {to_us} THEN {sender} "
-            f"WHEN party_direction_{n} = 'outbound' THEN {receiver} ELSE {sender} END"
-        )
-        directions.append(direction)
-        others.append(other)
-    return directions, others
+def _ownership(n: int, party: PartyRule, context: SourceContext) -> tuple[str, str]:
+    """Return SQL of whether the sender and whether the receiver is ours."""
+    return _is_own(party.type, f"sender_{n}", context.own), _is_own(party.type, f"receiver_{n}", context.own)
+
+
+def _party_direction(n: int, party: PartyRule, context: SourceContext) -> str:
+    from_us, to_us = _ownership(n, party, context)
+    return (
+        f"CASE WHEN {from_us} AND NOT {to_us} THEN 'outbound' WHEN {to_us} AND NOT {from_us} THEN 'inbound' "
+        f"ELSE party_direction_{n} END"
+    )
+
+
+def _other_end(n: int, party: PartyRule, context: SourceContext, part: str = "") -> str:
+    """Return SQL of the end that is not ours, or with ``part`` of what goes with it (its ``_name``)."""
+    from_us, to_us = _ownership(n, party, context)
+    sender, receiver = f"sender{part}_{n}", f"receiver{part}_{n}"
+    return (
+        f"CASE WHEN {from_us} AND {to_us} THEN NULL WHEN {from_us} THEN {receiver} WHEN {to_us} THEN {sender} "
+        f"WHEN party_direction_{n} = 'outbound' THEN {receiver} ELSE {sender} END"
+    )
 
 
 def _identifier_values(mapping: Mapping, context: SourceContext) -> list[tuple[str, str, str]]:
     """Return (type, SQL of the namespace, SQL of the value) of every identifier, ours left out."""
-    _, others = _party_columns(mapping, context)
     values = [
         (rule.type, f"ns_{n}", f"CASE WHEN NOT {_is_own(rule.type, f'id_{n}', context.own)} THEN id_{n} END")
         for n, rule in enumerate(mapping.identifiers)
     ]
-    values += [(party.type, f"party_ns_{n}", others[n]) for n, party in enumerate(mapping.parties)]
+    values += [
+        (party.type, f"party_ns_{n}", _other_end(n, party, context)) for n, party in enumerate(mapping.parties)
+    ]
     return values
 
 
@@ -181,7 +188,7 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
     """
     values = _identifier_values(mapping, context)
     value_columns = "".join(f", {sql} AS v_{n}" for n, (_, _, sql) in enumerate(values))
-    directions, _ = _party_columns(mapping, context)
+    directions = [_party_direction(n, party, context) for n, party in enumerate(mapping.parties)]
     given = [*directions, *(["c_direction"] if "direction" in mapping.columns else [])]
     direction = f"coalesce({', '.join([*given, _default_direction()])})"
     by_direction = BY_DIRECTION in mapping.event_type
@@ -202,7 +209,7 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
           raw_row, 1::INTEGER AS line_count, {_record_key(context, values)} AS record_key,
           {channel} AS channel, event_type, event_direction AS direction, event_time AS occurred_at,
           occurred_text, {_time_flag()} AS time_flag, envelope_received_at AS received_at,
-          {_identifier_list(values)} AS identifiers, {_traits(mapping)} AS traits, properties,
+          {_identifier_list(values)} AS identifiers, {_traits(mapping, context)} AS traits, properties,
           {_typed_columns(mapping)}, {quote(context.brand) if context.brand else "NULL::VARCHAR"} AS brand,
           doc, envelope_event_id, {_fate(mapping)} AS fate
         FROM placed
@@ -261,13 +268,18 @@ def _identifier_list(values: list[tuple[str, str, str]]) -> str:
     return f"list_filter([{', '.join(items)}], lambda x: x IS NOT NULL)"
 
 
-def _traits(mapping: Mapping) -> str:
+def _traits(mapping: Mapping, context: SourceContext) -> str:
     kind = "STRUCT(" + ", ".join(f"{name} VARCHAR" for name in TRAITS) + ")"
-    if not mapping.traits:
+    given = {name: [f"t_{name}"] for name in mapping.traits}
+    for n, party in enumerate(mapping.parties):
+        if party.has_names:
+            given.setdefault("full_name", []).append(_other_end(n, party, context, "_name"))
+    if not given:
         return f"NULL::{kind}"
-    any_value = " OR ".join(f"t_{name} IS NOT NULL" for name in mapping.traits)
+    values = {name: f"coalesce({', '.join([*parts, 'NULL'])})" for name, parts in given.items()}
+    any_value = " OR ".join(f"{value} IS NOT NULL" for value in values.values())
     members = ", ".join(
-        f"'{name}': trim(t_{name})" if name in mapping.traits else f"'{name}': NULL::VARCHAR" for name in TRAITS
+        f"'{name}': trim({values[name]})" if name in values else f"'{name}': NULL::VARCHAR" for name in TRAITS
     )
     return f"CASE WHEN {any_value} THEN {{{members}}} END"
 

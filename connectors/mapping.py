@@ -55,7 +55,8 @@ class PartyRule:
 
     The end that is not ours becomes an identifier of ``type``. Where exactly one end is ours it
     sets the direction; otherwise ``direction`` (SQL giving inbound, outbound or NULL) does, and
-    the customer is the sender unless the direction is outbound.
+    the customer is the sender unless the direction is outbound. ``sender_name`` and ``receiver_name``
+    give the trait ``full_name`` in the same way.
     """
 
     type: str
@@ -63,6 +64,13 @@ class PartyRule:
     receiver: str
     direction: str = "NULL"
     namespace: str | None = None
+    sender_name: str = "NULL"
+    receiver_name: str = "NULL"
+
+    @property
+    def has_names(self) -> bool:
+        """Whether the rule says what the ends are called."""
+        return (self.sender_name, self.receiver_name) != ("NULL", "NULL")
 
 
 @dataclass(frozen=True)

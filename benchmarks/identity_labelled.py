@@ -2,11 +2,11 @@
 
     python -m benchmarks.identity_labelled [NAME…] [--out FILE] [--shared FOLDER]
 
-Reads ``../shared/er/NAME.parquet`` beside the repository (all sets without names), maps columns to roles by their
-names and contents, resolves with the default configuration, and prints precision, recall and F1 of the final clusters,
-the estimated precision and recall of the pairs, CPU-seconds, wall time and peak memory. Every set runs in a process of
-its own, so that figures are of the whole process. Sets that are not there are skipped, with the reason. Results are
-also written as JSON.
+Reads ``../shared/er/NAME.parquet`` beside the repository (all sets without names), maps columns to roles by
+their names and contents, resolves with the default configuration, and prints precision, recall and F1 of
+the final clusters, the estimated precision and recall of the pairs, CPU-seconds, wall time and peak memory.
+Every set runs in a process of its own, so that figures are of the whole process. Sets that are not there
+are skipped, with the reason. Results are also written as JSON.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def run(path: Path) -> dict[str, Any]:
     return figures
 
 
-HEAD = "set               records  pairwise P / R / F1      B-cubed P / R / F1       est. P   CPU s   wall s  peak MB"
+HEAD = (
+    "set               records  pairwise P / R / F1      B-cubed P / R / F1       est. P"
+    "   CPU s   wall s  peak MB"
+)
 
 
 def line(f: dict[str, Any]) -> str:
@@ -81,7 +84,9 @@ def main() -> None:
     """Run the sets that were named, or all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "identity_labelled.json")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "benchmarks" / "results" / "identity_labelled.json"
+    )
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of the labelled files")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -25,6 +25,10 @@ _PAIRS_PER_RECORD = 10
 ALL_PAIRS = 1_500  # records up to which every pair is compared
 _PLACES = frozenset({"postcode", "city"})
 _LOCAL_PART = 5
+_NOT_TEXT = frozenset(
+    "given_name middle_name surname suffix gender birth_date company door street street_number postcode city "
+    "region country".split()
+)
 
 
 @dataclass(frozen=True)
@@ -47,23 +51,21 @@ class Blocks:
 
 
 def slots(records: RecordSet, given: Codes, surname: Codes, spoken: Codes) -> list[Slot]:
-    """The key columns of a set of records, identifiers with several values apart (see ``extra_rows``)."""
+    """The key columns of a set of records, without further values of identifiers."""
     found = [Slot("name", given), Slot("name", surname), Slot("sound", spoken, combine=False)]
     columns = records.columns
     if "birth_date" in columns:
         found.append(Slot("birth_date", _date_keys(columns["birth_date"])))
-    for role in ("door", "postcode", "city", "company"):
-        if role in columns:
-            found.append(Slot(role, columns[role].codes))
+    whole = ("door", "postcode", "city", "company")
+    found += [Slot(role, columns[role].codes) for role in whole if role in columns]
     for (kind, namespace), column in records.identifiers.items():
         found.append(Slot(f"{kind}/{namespace}", column.codes))
         if kind == "email":
             found.append(Slot("local part", _local_parts(column), combine=False))
-    known = {"given_name", "middle_name", "surname", "suffix", "gender", "birth_date", "door", "postcode", "city", "company",
-             "region", "country", "street", "street_number"}  # fmt: skip
-    for name in sorted(set(columns) - known):
-        if len(columns[name].values) > CAP:
-            found.append(Slot(name, columns[name].codes, alone=False))
+    texts = sorted(set(columns) - _NOT_TEXT)
+    found += [
+        Slot(name, columns[name].codes, alone=False) for name in texts if len(columns[name].values) > CAP
+    ]
     return [slot for slot in found if (slot.codes >= 0).any()]
 
 
@@ -104,7 +106,9 @@ def _groups(keys: Keys) -> tuple[Rows, Rows, Rows]:
     """Sort positions by key and give start and size of each run of equal keys."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+    starts = (
+        np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+    )
     return order, starts, np.diff(np.r_[starts, len(ordered)])
 
 
@@ -147,14 +151,16 @@ def block(all_slots: Sequence[Slot], extra: Sequence[tuple[Rows, Codes]] = (), c
     """Emit the candidate pairs of single keys, then of pairs and triples of oversize keys."""
     out: list[npt.NDArray[np.uint64]] = []
     oversize: dict[str, int] = {}
-    large = [_single(space, [s for s in all_slots if s.space == space], cap, out, oversize)
-             for space in dict.fromkeys(s.space for s in all_slots)]  # fmt: skip
+    large = [
+        _single(space, [s for s in all_slots if s.space == space], cap, out, oversize)
+        for space in dict.fromkeys(s.space for s in all_slots)
+    ]
     wide = [item for group in large for item in group]
     double: list[tuple[frozenset[int], frozenset[str], Keys]] = []
     for (i, (space_a, keys_a)), (j, (space_b, keys_b)) in combinations(enumerate(wide), 2):
         if {space_a, space_b} <= _PLACES:
             continue
-        keys = _joined(keys_a, keys_b, space_a == space_b)
+        keys = _joined(keys_a, keys_b, same_space=space_a == space_b)
         rest = _emit(keys, cap, out)
         if rest is not None:
             double.append((frozenset((i, j)), frozenset((space_a, space_b)), rest))
@@ -162,7 +168,7 @@ def block(all_slots: Sequence[Slot], extra: Sequence[tuple[Rows, Codes]] = (), c
         for place in range(max(used) + 1, len(wide)):
             space, third = wide[place]
             if spaces | {space} != spaces or spaces == {"name"}:
-                rest = _emit(_joined(keys, third, False), cap, out)
+                rest = _emit(_joined(keys, third), cap, out)
                 if rest is not None:
                     label = " + ".join(sorted(spaces | {space}))
                     oversize[label] = oversize.get(label, 0) + int((rest >= 0).sum())
@@ -194,10 +200,14 @@ def _single(
         return []
     wide = np.zeros(int(values.max()) + 1, dtype=bool)
     wide[values[large]] = True
-    return [(space, np.where((s.codes >= 0) & wide[s.codes], s.codes, -1).astype(np.int64)) for s in members if s.combine]
+    return [
+        (space, np.where((s.codes >= 0) & wide[s.codes], s.codes, -1).astype(np.int64))
+        for s in members
+        if s.combine
+    ]
 
 
-def _joined(first: Keys, second: Keys, same_space: bool) -> Keys:
+def _joined(first: Keys, second: Keys, *, same_space: bool = False) -> Keys:
     both = (first >= 0) & (second >= 0)
     low, high = (np.minimum(first, second), np.maximum(first, second)) if same_space else (first, second)
     return np.where(both, (low << 31) | high, np.int64(-1))

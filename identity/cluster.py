@@ -62,38 +62,58 @@ def _merge_edges(size: int, edges: _Edges) -> _Edges:
     return _Edges(packed[starts] // size, packed[starts] % size, total, count)
 
 
+@dataclass(frozen=True)
+class Linkage:
+    """How far clusters grow.
+
+    Joining stops where no average weight reaches ``threshold``; ``missing`` is the weight of a pair without
+    an edge; ``cap`` limits the size of a cluster (0: no limit).
+    """
+
+    threshold: int
+    missing: int = 0
+    cap: int = 0
+
+
 def average_link(
-    size: int, left: Rows, right: Rows, weight: Rows, *, threshold: int, missing: int = 0,
-    start: Rows | None = None, forbidden: tuple[Rows, Rows] | None = None, cap: int = 0,
+    size: int,
+    edges: tuple[Rows, Rows, Rows],
+    linkage: Linkage,
+    start: Rows | None = None,
+    forbidden: tuple[Rows, Rows] | None = None,
 ) -> Rows:
     """Cluster nodes 0..size-1; returns for each node the smallest node of its cluster.
 
-    ``weight``: integer weight of each edge; ``missing``: the weight of a pair without edge. ``start``: clusters
-    to begin with (label = smallest node). ``forbidden``: pairs that must not share a cluster. Joining stops when
-    no average reaches ``threshold``; ``cap`` limits the size of a cluster (0: no limit).
-    """  # fmt: skip
+    ``edges``: left, right, integer weight. ``start``: clusters to begin with (label = smallest node).
+    ``forbidden``: pairs that must not share a cluster.
+
+    >>> two = (np.array([0, 1]), np.array([1, 2]), np.array([9, 2]))
+    >>> average_link(3, two, Linkage(threshold=0, missing=-4)).tolist()
+    [0, 0, 2]
+    """
+    left, right, weight = edges
     label = np.arange(size, dtype=np.int64) if start is None else start.astype(np.int64).copy()
     members = np.bincount(label, minlength=size).astype(np.int64)
     bars = forbidden or (np.empty(0, np.int64), np.empty(0, np.int64))
     weights = np.concatenate([weight.astype(np.int64), np.full(len(bars[0]), FORBIDDEN * 1000, np.int64)])
     low, high = np.concatenate([left, bars[0]]), np.concatenate([right, bars[1]])
     counts = np.r_[np.ones(len(left), np.int64), np.zeros(len(bars[0]), np.int64)]
-    edges = _merge_edges(size, _Edges(label[low], label[high], weights, counts))
-    while len(edges.low):
-        possible = members[edges.low] * members[edges.high]
-        mean = (edges.total + missing * (possible - edges.count)) / possible
-        good = (mean >= threshold) & (edges.total > FORBIDDEN * 100)
-        if cap:
-            good &= members[edges.low] + members[edges.high] <= cap
+    link = _merge_edges(size, _Edges(label[low], label[high], weights, counts))
+    while len(link.low):
+        possible = members[link.low] * members[link.high]
+        mean = (link.total + linkage.missing * (possible - link.count)) / possible
+        good = (mean >= linkage.threshold) & (link.total > FORBIDDEN * 100)
+        if linkage.cap:
+            good &= members[link.low] + members[link.high] <= linkage.cap
         if not good.any():
             break
-        pairs = _mutual_best(size, edges.low[good], edges.high[good], mean[good])
+        pairs = _mutual_best(size, link.low[good], link.high[good], mean[good])
         parent = np.arange(size, dtype=np.int64)
         parent[pairs[1]] = pairs[0]
         members[pairs[0]] += members[pairs[1]]
         members[pairs[1]] = 0
         label = parent[label]
-        edges = _merge_edges(size, _Edges(parent[edges.low], parent[edges.high], edges.total, edges.count))
+        link = _merge_edges(size, _Edges(parent[link.low], parent[link.high], link.total, link.count))
     return label
 
 

@@ -1,18 +1,20 @@
 """Accuracy of clusters against known truth: pairwise and B-cubed precision, recall and F1.
 
-Pairwise counts pairs of records; B-cubed (Bagga and Baldwin 1998) averages over records the share of the record's
-cluster that is right and the share of its entity that was found.
+Pairwise counts pairs of records; B-cubed (Bagga and Baldwin 1998) averages over records the share of the
+record's cluster that is right and the share of its entity that was found.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from cdp.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ def f1(precision: float, recall: float) -> float:
 def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
     """Compare ``predicted`` (record_id, cluster_id) with ``truth`` (record_id, entity_id).
 
-    Records that ``predicted`` does not have count as clusters of their own; records that ``truth`` does not have are
-    left out. Raises UsageError where a record stands twice in either table.
+    Records that ``predicted`` does not have count as clusters of their own; records that ``truth`` does not
+    have are left out. Raises UsageError where a record stands twice in either table.
 
+    >>> import pyarrow as pa
     >>> truth = pa.table({"record_id": ["a", "b", "c"], "entity_id": ["1", "1", "2"]})
-    >>> evaluate(truth, pa.table({"record_id": ["a", "b", "c"], "cluster_id": ["x", "x", "x"]})).pairwise_precision
+    >>> together = pa.table({"record_id": ["a", "b", "c"], "cluster_id": ["x", "x", "x"]})
+    >>> evaluate(truth, together).pairwise_precision
     0.3333333333333333
     """
     with duckdb.connect(":memory:") as con:
@@ -62,13 +66,18 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
             con.register(name, table.select(["record_id", column]))
             rows, keys = con.sql(f"SELECT count(*), count(DISTINCT record_id) FROM {name}").fetchall()[0]
             if rows != keys:
-                raise UsageError(f"{rows - keys} records stand more than once in {name}", hint="expected one row per record_id")
+                raise UsageError(
+                    f"{rows - keys} records stand more than once in {name}",
+                    hint="expected one row per record_id",
+                )
         con.execute(_SQL)
         pairs = "coalesce(sum(n * (n - 1) / 2), 0)::BIGINT"
         (records,) = con.sql("SELECT coalesce(sum(n), 0)::BIGINT FROM cells").fetchall()[0]
         (common,) = con.sql(f"SELECT {pairs} FROM cells").fetchall()[0]
         true, entities = con.sql(f"SELECT {pairs}, count(*) FROM entities").fetchall()[0]
-        found, clusters, largest = con.sql(f"SELECT {pairs}, count(*), coalesce(max(n), 0)::BIGINT FROM clusters").fetchall()[0]
+        found, clusters, largest = con.sql(
+            f"SELECT {pairs}, count(*), coalesce(max(n), 0)::BIGINT FROM clusters"
+        ).fetchall()[0]
         precise, recalled = con.sql(
             """SELECT coalesce(sum(c.n * c.n / k.n::DOUBLE), 0), coalesce(sum(c.n * c.n / e.n::DOUBLE), 0)
                FROM cells c JOIN clusters k USING (cluster) JOIN entities e USING (entity)"""
@@ -76,9 +85,20 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
     precision, recall = common / found if found else 1.0, common / true if true else 1.0
     b_precision, b_recall = (precise / records, recalled / records) if records else (1.0, 1.0)
     return Evaluation(
-        records, entities, clusters, largest, true, found, common, precision, recall, f1(precision, recall),
-        b_precision, b_recall, f1(b_precision, b_recall),
-    )  # fmt: skip
+        records,
+        entities,
+        clusters,
+        largest,
+        true,
+        found,
+        common,
+        precision,
+        recall,
+        f1(precision, recall),
+        b_precision,
+        b_recall,
+        f1(b_precision, b_recall),
+    )
 
 
 _SQL = """

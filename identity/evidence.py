@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from identity.compare import Comparer
 from identity.policy import IdentityPolicy
 from identity.records import Codes, HeldValue, MultiCoded, RecordSet
 
@@ -21,34 +20,46 @@ Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _ROUNDS = 20
 _NOBODY = np.iinfo(np.int64).max
-# Match weights (bits, prior included) of a shared identifier without any name to compare: odds of 60 to 16,000.
-SHARED_WEIGHT = {"user_id": 14.0, "national_id": 12.0, "external_id": 11.0, "email": 9.0, "handle": 9.0,
-                 "anonymous_id": 8.0, "phone": 7.0, "device": 6.0}  # fmt: skip
+# Match weights (bits, prior included) of a shared identifier where no name can be compared.
+SHARED_WEIGHT = {
+    "user_id": 14.0,
+    "national_id": 12.0,
+    "external_id": 11.0,
+    "email": 9.0,
+    "handle": 9.0,
+    "anonymous_id": 8.0,
+    "phone": 7.0,
+    "device": 6.0,
+}
 _OTHER_WEIGHT = 7.0
 
 
 def shared_weight(identifier_type: str) -> int:
-    """Weight in 1/1000 bit of one shared identifier of a type between records that have no name to compare."""
+    """Weight, in 1/1000 bit, of one shared identifier where no name can be compared."""
     return int(SHARED_WEIGHT.get(identifier_type, _OTHER_WEIGHT) * 1000)
 
 
-def name_keys(comparer: Comparer) -> npt.NDArray[np.int64]:
-    """A coarse key of each record's name, -1 without: two initials, in either order.
+def name_keys(records: RecordSet) -> Rows:
+    """A coarse key of each record's name, -1 without: two initials in either order, or the organisation.
 
     Coarse, so that typing errors and short forms of one person's name do not count as many people.
     """
-    size = len(comparer.records)
-    if comparer.names is None:
-        company = comparer.records.columns.get("company")
-        return company.codes.astype(np.int64) if company is not None else np.full(size, -1, np.int64)
-    first = np.append(comparer.names.first, 0).astype(np.int64)
-    one, two = first[comparer.given], first[comparer.surname]
-    both = (comparer.given >= 0) & (comparer.surname >= 0)
-    key = np.where(both, np.minimum(one, two) * 0x110000 + np.maximum(one, two), -1)
-    company = comparer.records.columns.get("company")
+    one, two = _initials(records, "given_name"), _initials(records, "surname")
+    key = np.where(
+        (one >= 0) & (two >= 0), np.minimum(one, two) * 0x110000 + np.maximum(one, two), np.int64(-1)
+    )
+    company = records.columns.get("company")
     if company is not None:
         key = np.where((key < 0) & (company.codes >= 0), company.codes + (np.int64(1) << 48), key)
     return key
+
+
+def _initials(records: RecordSet, role: str) -> Rows:
+    column = records.columns.get(role)
+    if column is None:
+        return np.full(len(records), -1, dtype=np.int64)
+    letters = np.fromiter((ord(value[0]) for value in column.values), np.int64, len(column.values))
+    return np.append(letters, np.int64(-1))[column.codes]
 
 
 def people_per_value(column: MultiCoded, keys: npt.NDArray[np.int64], rows: Flags | None = None) -> Rows:
@@ -72,9 +83,9 @@ def _recent(column: MultiCoded, window_us: int) -> Flags | None:
     return column.seen >= last[column.value] - window_us
 
 
-def hold_hubs(records: RecordSet, comparer: Comparer, policy: IdentityPolicy) -> tuple[RecordSet, list[HeldValue]]:
+def hold_hubs(records: RecordSet, policy: IdentityPolicy) -> tuple[RecordSet, list[HeldValue]]:
     """Take hub values out of the records' identifiers; returns what was held back, with the reason."""
-    keys = name_keys(comparer)
+    keys = name_keys(records)
     held: list[HeldValue] = []
     kept: dict[tuple[str, str], MultiCoded] = {}
     for (kind, namespace), column in records.identifiers.items():
@@ -101,7 +112,10 @@ def without(column: MultiCoded, values: Flags) -> MultiCoded:
 
 
 def anchors(records: RecordSet, policy: IdentityPolicy, judged: Rows) -> Flags:
-    """Records that can found a customer of their own: with a name, a birth date, a unique identifier, or judged."""
+    """Records that can found a customer of their own.
+
+    With a name, a birth date, a unique identifier, or judged.
+    """
     found = records.has_name()
     if "birth_date" in records.columns:
         found |= records.columns["birth_date"].codes >= 0
@@ -124,7 +138,9 @@ def unique_conflicts(records: RecordSet, policy: IdentityPolicy, group: Rows) ->
         record, value = column.record.astype(np.int64), column.value.astype(np.int64)
         order = np.lexsort((record, value, group[record]))
         record, value, own = record[order], value[order], group[record][order]
-        first = np.r_[True, (value[1:] != value[:-1]) | (own[1:] != own[:-1])] if len(own) else np.empty(0, bool)
+        first = (
+            np.r_[True, (value[1:] != value[:-1]) | (own[1:] != own[:-1])] if len(own) else np.empty(0, bool)
+        )
         record, own = record[first], own[first]
         starts = np.flatnonzero(np.r_[True, own[1:] != own[:-1]]) if len(own) else np.empty(0, np.int64)
         for start, size in zip(starts, np.diff(np.r_[starts, len(own)]), strict=True):
@@ -185,7 +201,7 @@ def attach(
         via = np.full(size, -1, dtype=np.int64)
         kind_of = np.zeros(size, dtype=np.int16)
         for place, ((_, _), column) in enumerate(columns):
-            target, source = _claims(column, owner, policy.ambiguous == "best")
+            target, source = _claims(column, owner, best=policy.ambiguous == "best")
             fresh = (owner < 0) & (wanted < 0) & (target >= 0)
             wanted[fresh], via[fresh], kind_of[fresh] = target[fresh], source[fresh], place
         wanted[_clashes(wanted, owner, barred)] = -1
@@ -218,8 +234,11 @@ def _owners(column: MultiCoded, owner: Rows) -> tuple[Rows, Rows]:
     return least, most
 
 
-def _claims(column: MultiCoded, owner: Rows, best: bool) -> tuple[Rows, Rows]:
-    """For each record the one owner of its values of a type (-1: none or several), and a record that shows it."""
+def _claims(column: MultiCoded, owner: Rows, *, best: bool) -> tuple[Rows, Rows]:
+    """For each record the one owner of its values of a type (-1.
+
+    None or several), and a record that shows it.
+    """
     size = len(owner)
     least, most = _owners(column, owner)
     if best:
@@ -262,8 +281,8 @@ def _clashes(wanted: Rows, owner: Rows, barred: tuple[Rows, Rows]) -> Rows:
     left, right = barred
     future = np.where(wanted >= 0, wanted, owner)
     clash = (future[left] == future[right]) & (future[left] >= 0)
-    both = np.concatenate([left[clash], right[clash]])
-    return both[wanted[both] >= 0]
+    both: Rows = np.concatenate([left[clash], right[clash]])
+    return np.asarray(both[wanted[both] >= 0], dtype=np.int64)
 
 
 def _ambiguous(columns: Sequence[tuple[tuple[str, str], MultiCoded]], owner: Rows) -> list[HeldValue]:
@@ -274,7 +293,13 @@ def _ambiguous(columns: Sequence[tuple[tuple[str, str], MultiCoded]], owner: Row
         waiting = several[column.value] & (owner[column.record] < 0)
         counts = np.bincount(column.value[waiting], minlength=len(column.values))
         held += [
-            HeldValue(kind, namespace, str(column.values[v]), "unnamed records share it with several customers", int(counts[v]))
+            HeldValue(
+                kind,
+                namespace,
+                str(column.values[v]),
+                "unnamed records share it with several customers",
+                int(counts[v]),
+            )
             for v in np.flatnonzero(counts)
         ]
     return held

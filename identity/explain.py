@@ -1,4 +1,7 @@
-"""Why two records are one customer, or are not: the pair with its levels, and the path through the cluster."""
+"""Why two records are one customer, or are not.
+
+The pair with its levels, and the path through the cluster.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,16 @@ class PairExplanation:
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain data."""
         return {
-            "left": self.left, "right": self.right, "kind": self.kind, "match_weight": self.match_weight,
-            "match_probability": self.match_probability, "reason": self.reason,
-            "levels": [{"comparison": i.comparison, "level": i.level, "weight": i.weight} for i in self.levels],
-        }  # fmt: skip
+            "left": self.left,
+            "right": self.right,
+            "kind": self.kind,
+            "match_weight": self.match_weight,
+            "match_probability": self.match_probability,
+            "reason": self.reason,
+            "levels": [
+                {"comparison": i.comparison, "level": i.level, "weight": i.weight} for i in self.levels
+            ],
+        }
 
 
 @dataclass(frozen=True)
@@ -71,17 +80,25 @@ def pair(left: str, right: str, evidence: pa.Table, scored: pa.Table | None = No
         if table is None:
             continue
         one, two = table["left_record"], table["right_record"]
-        chosen = pc.or_(pc.and_(pc.equal(one, low), pc.equal(two, high)), pc.and_(pc.equal(one, high), pc.equal(two, low)))
+        chosen = pc.or_(
+            pc.and_(pc.equal(one, low), pc.equal(two, high)), pc.and_(pc.equal(one, high), pc.equal(two, low))
+        )
         rows = [_explanation(row) for row in table.filter(chosen).to_pylist()]
         if rows:
             return max(rows, key=lambda row: row.match_weight)
     raise NotFoundError(
-        "there is no direct evidence between the two records", hint="ask for the path, or score the pair from the records"
+        "there is no direct evidence between the two records",
+        hint="ask for the path, or score the pair from the records",
     )
 
 
 def score_pair(
-    left: str, right: str, records: pa.Table, identifiers: pa.Table | None, model: Mapping[str, Any], policy: Any = None
+    left: str,
+    right: str,
+    records: pa.Table,
+    identifiers: pa.Table | None,
+    model: Mapping[str, Any],
+    policy: Any = None,
 ) -> pa.Table:
     """Weigh one pair with a resolution's model; ``records`` are all records, whose values' frequencies count.
 
@@ -95,14 +112,18 @@ def score_pair(
     from identity.score import Scorer, adjustments
 
     encoded, _ = encode(records, identifiers)
-    encoded, _ = evidence.hold_hubs(encoded, comparer(encoded), policy or IdentityPolicy())
+    encoded, _ = evidence.hold_hubs(encoded, policy or IdentityPolicy())
     places = pc.index_in(pa.array(sorted((left, right))), value_set=encoded.keys)
     if places.null_count:
-        raise NotFoundError("one of the two records is not among the records", hint="expected source:key, as in web:42")
+        raise NotFoundError(
+            "one of the two records is not among the records", hint="expected source:key, as in web:42"
+        )
     compared = comparer(encoded)
     frozen = Model.from_dict(dict(model))
     if [c.name for c in frozen.comparisons] != [c.name for c in compared.comparisons]:
-        raise UsageError("the model was made for records with other columns", hint="resolve again, then explain")
+        raise UsageError(
+            "the model was made for records with other columns", hint="resolve again, then explain"
+        )
     scorer = Scorer(compared, frozen, adjustments(compared))
     rows = np.asarray(places.to_numpy(), dtype=np.int64)
     found = scorer.score(rows[:1], rows[1:])
@@ -121,20 +142,29 @@ def path(left: str, right: str, evidence: pa.Table) -> PathExplanation:
     tree = _tree(edges)
     steps = _walk(tree, left, right)
     if not steps:
-        raise NotFoundError("no evidence joins the two records: they are two customers", hint="compare them as a pair")
+        raise NotFoundError(
+            "no evidence joins the two records: they are two customers", hint="compare them as a pair"
+        )
     weakest = min(steps, key=lambda e: (e.match_weight, e.left, e.right))
     side = _reach([e for e in tree if e is not weakest], weakest.left)
     crossing = [e for e in edges if (e.left in side) != (e.right in side)]
     without = _counterfactual(crossing)
-    return PathExplanation(tuple(steps), weakest, len(crossing) == 1, without, _sentence(weakest, without, len(crossing)))
+    return PathExplanation(
+        tuple(steps), weakest, len(crossing) == 1, without, _sentence(weakest, without, len(crossing))
+    )
 
 
 def _explanation(row: Mapping[str, Any]) -> PairExplanation:
     levels = tuple(Level(item["comparison"], item["level"], item["weight"]) for item in row["levels"] or ())
     return PairExplanation(
-        row["left_record"], row["right_record"], row["kind"], row["match_weight"], row["match_probability"],
-        row["reason"], levels,
-    )  # fmt: skip
+        row["left_record"],
+        row["right_record"],
+        row["kind"],
+        row["match_weight"],
+        row["match_probability"],
+        row["reason"],
+        levels,
+    )
 
 
 def _tree(edges: Sequence[PairExplanation]) -> list[PairExplanation]:
@@ -200,7 +230,11 @@ def _counterfactual(crossing: Sequence[PairExplanation]) -> tuple[str, ...]:
         for level in edge.levels:
             gains.setdefault(level.comparison, []).append(edge.match_weight - level.weight)
     return tuple(
-        sorted(name for name, rest in gains.items() if name != "prior" and len(rest) == len(crossing) and max(rest) < _HALF)
+        sorted(
+            name
+            for name, rest in gains.items()
+            if name != "prior" and len(rest) == len(crossing) and max(rest) < _HALF
+        )
     )
 
 

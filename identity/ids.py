@@ -1,10 +1,10 @@
 """Customer ids that stay: clusters take over old ids, one to one; ids are never reused.
 
-Each cluster claims the ids that its records had. Claims are granted greedily by overlap (records in common), then
-age of the id (the smaller number is older), then smallest record_key of the cluster. A cluster without a granted
-claim gets the next number of the sequence. An id that no cluster carries on is retired for good: it redirects to the
-customer that took most of its records, and stays redirected over later runs; if its records are gone it is retired
-without a successor.
+Each cluster claims the ids that its records had. Claims are granted greedily by overlap (records in
+common), then age of the id (the smaller number is older), then smallest record_key of the cluster. A
+cluster without a granted claim gets the next number of the sequence. An id that no cluster carries on is
+retired for good: it redirects to the customer that took most of its records, and stays redirected over
+later runs; if its records are gone it is retired without a successor.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 ID_MAP = pa.schema([("record_key", pa.string()), ("customer_id", pa.string())])
 REDIRECTS = pa.schema([("previous_customer_id", pa.string()), ("customer_id", pa.string())])
-CHANGES = pa.schema([
-    ("change", pa.string()), ("customer_id", pa.string()), ("previous_customer_id", pa.string()), ("reason", pa.string()),
-])  # fmt: skip
+CHANGES = pa.schema(
+    [
+        ("change", pa.string()),
+        ("customer_id", pa.string()),
+        ("previous_customer_id", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
 CHANGE_KINDS = ("created", "merged", "split", "retired")
 
 
@@ -33,11 +38,12 @@ CHANGE_KINDS = ("created", "merged", "split", "retired")
 class IdAssignment:
     """Ids of one run.
 
-    ``id_map``: record_key, customer_id. ``changes``: what happened to ids since the previous map, at most one row per
-    (change, customer_id, previous_customer_id): ``created`` customer_id; ``merged`` previous_customer_id into
-    customer_id; ``split`` customer_id off previous_customer_id; ``retired`` customer_id, whose records are gone.
-    ``redirects``: every retired id with the customer that follows it. ``next_number``: the sequence afterwards. ``moved_records``: records of the
-    previous map that now have another customer.
+    ``id_map``: record_key, customer_id. ``changes``: what happened to ids since the previous map, at most
+    one row per (change, customer_id, previous_customer_id): ``created`` customer_id; ``merged``
+    previous_customer_id into customer_id; ``split`` customer_id off previous_customer_id; ``retired``
+    customer_id, whose records are gone. ``redirects``: every retired id with the customer that follows it.
+    ``next_number``: the sequence afterwards. ``moved_records``: records of the previous map that now have
+    another customer.
     """
 
     id_map: pa.Table
@@ -54,7 +60,9 @@ def number_of(customer_id: str) -> int:
     42
     """
     if not (customer_id.startswith("C") and customer_id[1:].isdigit()):
-        raise UsageError(f"{customer_id!r} is no customer id", hint="expected C and 8 digits, as in C00000042")
+        raise UsageError(
+            f"{customer_id!r} is no customer id", hint="expected C and 8 digits, as in C00000042"
+        )
     return int(customer_id[1:])
 
 
@@ -65,7 +73,8 @@ def assign(
 
     Args:
         clusters: record_key, cluster_id.
-        previous: record_key, customer_id of the run before (records that are gone may stay in it); None at first.
+        previous: record_key, customer_id of the run before (records that are gone may stay in it); None at
+        first.
         next_number: next free number of the sequence.
         redirects: previous_customer_id, customer_id of all ids retired so far.
 
@@ -79,22 +88,44 @@ def assign(
     with duckdb.connect(":memory:") as con:
         con.execute("SET threads = 1")
         con.register("given_clusters", clusters.select(["record_key", "cluster_id"]))
-        con.register("given_previous", (previous if previous is not None else ID_MAP.empty_table()).select(ID_MAP.names))
-        con.register("given_redirects", (redirects if redirects is not None else REDIRECTS.empty_table()).select(REDIRECTS.names))
+        con.register(
+            "given_previous",
+            (previous if previous is not None else ID_MAP.empty_table()).select(ID_MAP.names),
+        )
+        con.register(
+            "given_redirects",
+            (redirects if redirects is not None else REDIRECTS.empty_table()).select(REDIRECTS.names),
+        )
         _check(con, next_number)
         con.execute(_CLAIMS_SQL)
-        granted = _grant(con.sql("SELECT cluster_id, number FROM claims ORDER BY overlap DESC, number, cluster_id").fetchall())
-        con.register("granted", pa.table({"cluster_id": pa.array(granted, pa.string()),
-                                          "number": pa.array(granted.values(), pa.int64())}))  # fmt: skip
+        granted = _grant(
+            con.sql(
+                "SELECT cluster_id, number FROM claims ORDER BY overlap DESC, number, cluster_id"
+            ).fetchall()
+        )
+        con.register(
+            "granted",
+            pa.table(
+                {
+                    "cluster_id": pa.array(granted, pa.string()),
+                    "number": pa.array(granted.values(), pa.int64()),
+                }
+            ),
+        )
         con.execute(_ASSIGN_SQL, {"next": next_number})
         created = con.sql("SELECT count(*) FROM assigned WHERE fresh").fetchall()[0][0]
-        for statement in _AFTER_SQL:
-            con.execute(statement)
-        (moved,) = con.sql("SELECT count(*) FROM moves WHERE customer_id <> previous_customer_id").fetchall()[0]
+        con.execute(_AFTER_SQL)
+        (moved,) = con.sql("SELECT count(*) FROM moves WHERE customer_id <> previous_customer_id").fetchall()[
+            0
+        ]
         return IdAssignment(
-            con.sql("SELECT record_key, customer_id FROM id_map ORDER BY record_key").to_arrow_table().cast(ID_MAP),
+            con.sql("SELECT record_key, customer_id FROM id_map ORDER BY record_key")
+            .to_arrow_table()
+            .cast(ID_MAP),
             con.sql(_CHANGES_SQL).to_arrow_table().cast(CHANGES),
-            con.sql("SELECT previous_customer_id, customer_id FROM followed ORDER BY 1").to_arrow_table().cast(REDIRECTS),
+            con.sql("SELECT previous_customer_id, customer_id FROM followed ORDER BY 1")
+            .to_arrow_table()
+            .cast(REDIRECTS),
             next_number + created,
             moved,
         )
@@ -103,11 +134,16 @@ def assign(
 def _check(con: duckdb.DuckDBPyConnection, next_number: int) -> None:
     rows, keys = con.sql("SELECT count(*), count(DISTINCT record_key) FROM given_clusters").fetchall()[0]
     if rows != keys:
-        raise UsageError(f"{rows - keys} records stand in more than one cluster", hint="expected one row per record_key")
+        raise UsageError(
+            f"{rows - keys} records stand in more than one cluster", hint="expected one row per record_key"
+        )
     used = con.sql("""SELECT max(customer_id) FROM (SELECT customer_id FROM given_previous
-                      UNION ALL SELECT previous_customer_id FROM given_redirects)""").fetchall()[0][0]  # fmt: skip
+                      UNION ALL SELECT previous_customer_id FROM given_redirects)""").fetchall()[0][0]
     if used is not None and number_of(used) >= next_number:
-        raise UsageError(f"the sequence stands at {next_number} but {used} is in use", hint="restore the ledger from a backup")
+        raise UsageError(
+            f"the sequence stands at {next_number} but {used} is in use",
+            hint="restore the ledger from a backup",
+        )
 
 
 def _grant(claims: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -121,7 +157,7 @@ def _grant(claims: Iterable[tuple[str, int]]) -> dict[str, int]:
     return granted
 
 
-# A cluster whose smallest record is its own name: the total order does not depend on how the caller names clusters.
+# A cluster is named by its smallest record: the total order does not depend on the caller's names.
 _CLAIMS_SQL = """
 CREATE TEMP TABLE named AS
 SELECT record_key, min(record_key) OVER (PARTITION BY cluster_id) AS cluster_id FROM given_clusters;
@@ -134,34 +170,37 @@ GROUP BY ALL
 
 _ASSIGN_SQL = f"""
 CREATE TEMP TABLE assigned AS
-SELECT cluster_id, fresh, 'C' || lpad(own, greatest({CUSTOMER_ID_DIGITS}, length(own))::INTEGER, '0') AS customer_id
+SELECT cluster_id, fresh,
+  'C' || lpad(own, greatest({CUSTOMER_ID_DIGITS}, length(own))::INTEGER, '0') AS customer_id
 FROM (
   SELECT cluster_id, number IS NULL AS fresh,
-    coalesce(number, $next - 1 + row_number() OVER (PARTITION BY number IS NULL ORDER BY cluster_id))::VARCHAR AS own
+    coalesce(number, $next - 1 + row_number() OVER (PARTITION BY number IS NULL ORDER BY cluster_id))
+      ::VARCHAR AS own
   FROM (SELECT DISTINCT cluster_id FROM named) LEFT JOIN granted USING (cluster_id))
 """
 
-_AFTER_SQL = (
-    """CREATE TEMP TABLE id_map AS SELECT record_key, customer_id FROM named JOIN assigned USING (cluster_id)""",
-    """CREATE TEMP TABLE moves AS
-       SELECT p.record_key, p.customer_id AS previous_customer_id, m.customer_id
-       FROM given_previous p JOIN id_map m USING (record_key)""",
-    # Ids of the previous map that nobody carries on follow most of their records, the older customer on a tie.
-    """CREATE TEMP TABLE retired AS
-       SELECT old.customer_id AS previous_customer_id, arg_min(m.customer_id, (-m.records, m.customer_id)) AS customer_id
-       FROM (SELECT DISTINCT customer_id FROM given_previous
-             WHERE customer_id NOT IN (SELECT customer_id FROM assigned)
-               AND customer_id NOT IN (SELECT previous_customer_id FROM given_redirects)) old
-       LEFT JOIN (SELECT previous_customer_id, customer_id, count(*) AS records FROM moves GROUP BY ALL) m
-         ON m.previous_customer_id = old.customer_id
-       GROUP BY ALL""",
-    # Chains are followed to the end: earlier redirects to an id that retires now go where it goes.
-    """CREATE TEMP TABLE followed AS
-       SELECT r.previous_customer_id,
-         coalesce(n.customer_id, r.customer_id) AS customer_id
-       FROM given_redirects r LEFT JOIN retired n ON n.previous_customer_id = r.customer_id
-       UNION ALL SELECT previous_customer_id, customer_id FROM retired WHERE customer_id IS NOT NULL""",
-)
+# Ids of the previous map that nobody carries on follow most of their records, the older customer on a tie.
+# Chains are followed to the end: earlier redirects to an id that retires now go where it goes.
+_AFTER_SQL = """
+CREATE TEMP TABLE id_map AS SELECT record_key, customer_id FROM named JOIN assigned USING (cluster_id);
+CREATE TEMP TABLE moves AS
+SELECT p.record_key, p.customer_id AS previous_customer_id, m.customer_id
+FROM given_previous p JOIN id_map m USING (record_key);
+CREATE TEMP TABLE retired AS
+SELECT old.customer_id AS previous_customer_id,
+  arg_min(m.customer_id, (-m.records, m.customer_id)) AS customer_id
+FROM (SELECT DISTINCT customer_id FROM given_previous
+      WHERE customer_id NOT IN (SELECT customer_id FROM assigned)
+        AND customer_id NOT IN (SELECT previous_customer_id FROM given_redirects)) old
+LEFT JOIN (SELECT previous_customer_id, customer_id, count(*) AS records FROM moves GROUP BY ALL) m
+  ON m.previous_customer_id = old.customer_id
+GROUP BY old.customer_id;
+CREATE TEMP TABLE followed AS
+SELECT r.previous_customer_id, coalesce(n.customer_id, r.customer_id) AS customer_id
+FROM given_redirects r LEFT JOIN retired n ON n.previous_customer_id = r.customer_id
+UNION ALL
+SELECT previous_customer_id, customer_id FROM retired WHERE customer_id IS NOT NULL
+"""
 
 _CHANGES_SQL = """
 SELECT * FROM (
@@ -174,10 +213,12 @@ SELECT * FROM (
   SELECT 'merged', customer_id, previous_customer_id, 'its records now belong to ' || customer_id
   FROM retired WHERE customer_id IS NOT NULL
   UNION ALL
-  SELECT 'retired', previous_customer_id, NULL, 'its records are gone' FROM retired WHERE customer_id IS NULL
+  SELECT 'retired', previous_customer_id, NULL, 'its records are gone'
+  FROM retired WHERE customer_id IS NULL
   UNION ALL
   SELECT 'created', customer_id, NULL, 'new customer' FROM assigned
   WHERE fresh AND cluster_id NOT IN (
-    SELECT cluster_id FROM named JOIN moves USING (record_key) WHERE moves.previous_customer_id IN (SELECT customer_id FROM assigned))
+    SELECT cluster_id FROM named JOIN moves USING (record_key)
+    WHERE moves.previous_customer_id IN (SELECT customer_id FROM assigned))
 ) ORDER BY change, customer_id, previous_customer_id NULLS FIRST
 """

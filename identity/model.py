@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from identity.compare import Comparison, Levels
+from identity.comparisons import Comparison
+from identity.measures import Levels
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -82,7 +83,8 @@ def _class_log(tables: Sequence[Floats], patterns: Levels) -> Floats:
 def _level_counts(patterns: Levels, weights: Floats, comparisons: Sequence[Comparison]) -> list[Floats]:
     found = []
     for row, comparison in zip(patterns, comparisons, strict=True):
-        found.append(np.bincount(row + 1, weights, minlength=len(comparison.levels) + 1)[1:])
+        counted = np.bincount(row + 1, weights, minlength=len(comparison.levels) + 1)[1:]
+        found.append(counted.astype(np.float64))
     return found
 
 
@@ -92,13 +94,18 @@ def _normal(values: Floats) -> Floats:
 
 
 def estimate(
-    candidates: Histogram, random: Levels, comparisons: Sequence[Comparison], pairs: float, records: int,
-    *, rounds: int = _ROUNDS,
+    candidates: Histogram,
+    random: Levels,
+    comparisons: Sequence[Comparison],
+    pairs: float,
+    records: int,
+    *,
+    rounds: int = _ROUNDS,
 ) -> Parameters:
     """Estimate the three classes from candidate patterns and from random pairs outside the candidates.
 
     ``pairs``: n(n-1)/2, or the pairs that may match at all. Returns the parameters after at most ``rounds``.
-    """  # fmt: skip
+    """
     outside = max(pairs - float(candidates.counts.sum()), 0.0)
     weight = outside / max(random.shape[1], 1)
     background = _level_counts(random, np.full(random.shape[1], weight), comparisons)
@@ -108,11 +115,13 @@ def estimate(
     counts = candidates.counts.astype(np.float64)
     match_rate, related_rate = 0.3 * records / max(pairs, 1.0), 0.15 * records / max(pairs, 1.0)
     for _ in range(rounds):
-        logs = np.stack([
-            _class_log(match, candidates.patterns) + np.log(match_rate),
-            _class_log(related, candidates.patterns) + np.log(related_rate),
-            _class_log(unrelated, candidates.patterns) + np.log1p(-min(match_rate + related_rate, 0.5)),
-        ])  # fmt: skip
+        logs = np.stack(
+            [
+                _class_log(match, candidates.patterns) + np.log(match_rate),
+                _class_log(related, candidates.patterns) + np.log(related_rate),
+                _class_log(unrelated, candidates.patterns) + np.log1p(-min(match_rate + related_rate, 0.5)),
+            ]
+        )
         posterior = np.exp(logs - logs.max(axis=0))
         posterior *= counts / posterior.sum(axis=0)
         totals = posterior.sum(axis=1)
@@ -120,7 +129,9 @@ def estimate(
         match_rate = float((totals[0] + 1e-3 * records) / pairs)
         related_rate = float((totals[1] + 1e-3 * records) / pairs)
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
-        match = [_normal(n + _STRENGTH * np.array(c.prior_m)) for n, c in zip(parts[0], comparisons, strict=True)]
+        match = [
+            _normal(n + _STRENGTH * np.array(c.prior_m)) for n, c in zip(parts[0], comparisons, strict=True)
+        ]
         unrelated = [
             _normal(n + b + _prior_u(c)) for n, b, c in zip(parts[2], background, comparisons, strict=True)
         ]
@@ -146,7 +157,10 @@ def _related(comparison: Comparison, unrelated: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Model:
-    """Frozen weights: by comparison and level, in 1/1000 bit; ``household`` compares related with unrelated."""
+    """Frozen weights.
+
+    By comparison and level, in 1/1000 bit; ``household`` compares related with unrelated.
+    """
 
     comparisons: tuple[Comparison, ...]
     parameters: Parameters
@@ -160,20 +174,34 @@ class Model:
         """A form that JSON can hold, with the hash that names the version."""
         body: dict[str, Any] = {
             "unit": f"1/{UNIT} bit",
-            "match_rate": self.parameters.match_rate, "related_rate": self.parameters.related_rate,
-            "prior_weight": self.prior, "household_prior": self.household_prior, "threshold": self.threshold,
+            "match_rate": self.parameters.match_rate,
+            "related_rate": self.parameters.related_rate,
+            "prior_weight": self.prior,
+            "household_prior": self.household_prior,
+            "threshold": self.threshold,
             "comparisons": [
                 {
-                    "comparison": c.name, "levels": list(c.levels), "term_frequency": c.tf,
+                    "comparison": c.name,
+                    "levels": list(c.levels),
+                    "term_frequency": c.tf,
                     "personal": c.prior_related is None,
-                    "m": [float(x) for x in m], "u": [float(x) for x in u], "related": [float(x) for x in r],
-                    "weights": [int(x) for x in w], "household": [int(x) for x in h],
+                    "m": [float(x) for x in m],
+                    "u": [float(x) for x in u],
+                    "related": [float(x) for x in r],
+                    "weights": [int(x) for x in w],
+                    "household": [int(x) for x in h],
                 }
                 for c, m, u, r, w, h in zip(
-                    self.comparisons, self.parameters.match, self.parameters.unrelated, self.parameters.related,
-                    self.weights, self.household, strict=True)
+                    self.comparisons,
+                    self.parameters.match,
+                    self.parameters.unrelated,
+                    self.parameters.related,
+                    self.weights,
+                    self.household,
+                    strict=True,
+                )
             ],
-        }  # fmt: skip
+        }
         body["version"] = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
         return body
 
@@ -182,18 +210,31 @@ class Model:
         """Read what ``to_dict`` wrote."""
         items = body["comparisons"]
         comparisons = tuple(
-            Comparison(i["comparison"], tuple(i["levels"]), tuple(i["m"]), None if i["personal"] else tuple(i["related"]),
-                       i["term_frequency"]) for i in items
-        )  # fmt: skip
+            Comparison(
+                i["comparison"],
+                tuple(i["levels"]),
+                tuple(i["m"]),
+                None if i["personal"] else tuple(i["related"]),
+                i["term_frequency"],
+            )
+            for i in items
+        )
         parameters = Parameters(
-            tuple(np.array(i["m"]) for i in items), tuple(np.array(i["related"]) for i in items),
-            tuple(np.array(i["u"]) for i in items), body["match_rate"], body["related_rate"],
-        )  # fmt: skip
+            tuple(np.array(i["m"]) for i in items),
+            tuple(np.array(i["related"]) for i in items),
+            tuple(np.array(i["u"]) for i in items),
+            body["match_rate"],
+            body["related_rate"],
+        )
         return cls(
-            comparisons, parameters, tuple(np.array(i["weights"], dtype=np.int32) for i in items),
+            comparisons,
+            parameters,
+            tuple(np.array(i["weights"], dtype=np.int32) for i in items),
             tuple(np.array(i["household"], dtype=np.int32) for i in items),
-            body["prior_weight"], body["household_prior"], body["threshold"],
-        )  # fmt: skip
+            body["prior_weight"],
+            body["household_prior"],
+            body["threshold"],
+        )
 
 
 _MOST = 20 * UNIT
@@ -213,7 +254,8 @@ def build(comparisons: Sequence[Comparison], parameters: Parameters, threshold: 
 
 
 def _bits(ratio: Floats) -> Ints:
-    return np.clip(np.rint(np.log2(np.maximum(ratio, _FLOOR)) * UNIT), _LEAST, _MOST).astype(np.int32)
+    bits = np.rint(np.log2(np.maximum(ratio, _FLOOR)) * UNIT)
+    return np.asarray(np.clip(bits, _LEAST, _MOST), dtype=np.int32)
 
 
 def weigh(model: Model, patterns: Levels) -> tuple[Ints, Ints]:
@@ -229,7 +271,7 @@ def weigh(model: Model, patterns: Levels) -> tuple[Ints, Ints]:
 def household_term(model: Model, related: Ints) -> Ints:
     """What the possibility of another person of the household takes away: -log2(1 + odds of related)."""
     bits = np.minimum((model.household_prior + related.astype(np.float64)) / UNIT, 60.0)
-    return -np.rint(np.log2(1.0 + np.exp2(bits)) * UNIT).astype(np.int32)
+    return np.asarray(-np.rint(np.log2(1.0 + np.exp2(bits)) * UNIT), dtype=np.int32)
 
 
 def probability(weight: npt.NDArray[Any]) -> Floats:

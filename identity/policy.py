@@ -22,13 +22,26 @@ class Limit:
 
 DEFAULT_LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
-        "user_id": Limit(3), "external_id": Limit(4), "national_id": Limit(4), "handle": Limit(3),
-        "anonymous_id": Limit(3), "device": Limit(4), "email": Limit(5), "phone": Limit(6),
+        "user_id": Limit(3),
+        "external_id": Limit(4),
+        "national_id": Limit(4),
+        "handle": Limit(3),
+        "anonymous_id": Limit(3),
+        "device": Limit(4),
+        "email": Limit(5),
+        "phone": Limit(6),
     }
-)  # fmt: skip
+)
 DEFAULT_PRIORITY = (
-    "user_id", "national_id", "external_id", "email", "handle", "phone", "anonymous_id", "device",
-)  # fmt: skip
+    "user_id",
+    "national_id",
+    "external_id",
+    "email",
+    "handle",
+    "phone",
+    "anonymous_id",
+    "device",
+)
 
 
 @dataclass(frozen=True)

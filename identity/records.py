@@ -25,7 +25,10 @@ _DATE_SAMPLE = 20_000
 
 @dataclass(frozen=True)
 class Coded:
-    """One value per record: ``codes[i]`` is the place of record i's value in ``values``, -1 where it has none."""
+    """One value per record.
+
+    ``codes[i]`` is the place of record i's value in ``values``, -1 where it has none.
+    """
 
     values: npt.NDArray[np.object_]
     codes: Codes
@@ -82,7 +85,9 @@ def recode(codes: Codes, normalised: Sequence[str]) -> Coded:
     """Turn codes of raw values into codes of normalised values; the empty text becomes "no value"."""
     places: dict[str, int] = {}
     mapping = np.fromiter(
-        (places.setdefault(text, len(places)) if text else -1 for text in normalised), np.int32, len(normalised)
+        (places.setdefault(text, len(places)) if text else -1 for text in normalised),
+        np.int32,
+        len(normalised),
     )
     return Coded(_objects(list(places)), _apply(mapping, codes))
 
@@ -164,8 +169,12 @@ def _address(table: pa.Table) -> dict[str, Coded]:
     """House number, street, door (both), postcode, city, region and country."""
     found: dict[str, Coded] = {}
     present = set(table.column_names)
-    for role, normaliser in (("city", addresses.place), ("region", addresses.place), ("country", addresses.place),
-                             ("postcode", addresses.postcode)):  # fmt: skip
+    for role, normaliser in (
+        ("city", addresses.place),
+        ("region", addresses.place),
+        ("country", addresses.place),
+        ("postcode", addresses.postcode),
+    ):
         if role in present:
             found[role] = _simple(table[role], normaliser)
     if "street" in present:
@@ -200,13 +209,17 @@ def combine(first: Coded, second: Coded) -> Coded:
 def _dates(column: pa.ChunkedArray) -> Coded:
     codes, values = _encode(column)
     day_first = dates.day_first(values[:: max(1, len(values) // _DATE_SAMPLE)])
-    parsed = recode(codes, [dates.parse_date(value, day_first) for value in values])
+    parsed = recode(codes, [dates.parse_date(value, day_is_first=day_first) for value in values])
     if not parsed.present:
         return parsed
     counts = parsed.counts()
     usual = float(np.median(counts)) * 10 + 3
-    junk = np.array([v in dates.PLACEHOLDERS and c > usual for v, c in zip(parsed.values, counts, strict=True)])
-    return Coded(parsed.values, np.where((parsed.codes >= 0) & junk[parsed.codes], -1, parsed.codes).astype(np.int32))
+    junk = np.array(
+        [v in dates.PLACEHOLDERS and c > usual for v, c in zip(parsed.values, counts, strict=True)]
+    )
+    return Coded(
+        parsed.values, np.where((parsed.codes >= 0) & junk[parsed.codes], -1, parsed.codes).astype(np.int32)
+    )
 
 
 def _gender(value: str) -> str:
@@ -238,7 +251,11 @@ class HeldValue:
 
 
 def multi(
-    size: int, record: Codes, codes: Codes, normalised: Sequence[str], seen: npt.NDArray[np.int64] | None = None
+    size: int,
+    record: Codes,
+    codes: Codes,
+    normalised: Sequence[str],
+    seen: npt.NDArray[np.int64] | None = None,
 ) -> MultiCoded:
     """Encode (record, value) pairs as a column with any number of values per record."""
     coded = recode(codes, normalised)
@@ -264,25 +281,43 @@ class _Sightings:
     seen: npt.NDArray[np.int64]
 
 
-def _sightings(keys: pa.Array, table: pa.Table, identifiers: pa.Table | None) -> dict[tuple[str, str], list[_Sightings]]:
+def _sightings(
+    keys: pa.Array, table: pa.Table, identifiers: pa.Table | None
+) -> dict[tuple[str, str], list[_Sightings]]:
     collected: dict[tuple[str, str], list[_Sightings]] = {}
     never = np.iinfo(np.int64).min
     for role in ("email", "phone", "national_id"):
         if role in table.column_names:
             everyone = np.arange(table.num_rows, dtype=np.int32)
-            seen = _micros(table["last_seen_at"]) if "last_seen_at" in table.column_names else np.full(table.num_rows, never)
-            collected.setdefault((role, ""), []).append(_Sightings(everyone, table[role].combine_chunks(), seen))
+            seen = (
+                _micros(table["last_seen_at"])
+                if "last_seen_at" in table.column_names
+                else np.full(table.num_rows, never)
+            )
+            collected.setdefault((role, ""), []).append(
+                _Sightings(everyone, table[role].combine_chunks(), seen)
+            )
     if identifiers is None or not identifiers.num_rows:
         return collected
     rows = pc.index_in(identifiers["record_key"], value_set=keys)
     if rows.null_count:
         raise UsageError(f"{rows.null_count} identifiers name a record_key that no record has")
     row = np.asarray(rows.to_numpy(), dtype=np.int32)
-    seen = _micros(identifiers["last_seen_at"]) if "last_seen_at" in identifiers.column_names else np.full(len(row), never)
+    seen = (
+        _micros(identifiers["last_seen_at"])
+        if "last_seen_at" in identifiers.column_names
+        else np.full(len(row), never)
+    )
     spaces = pc.fill_null(identifiers["namespace"], "")
-    kinds = pa.table({"type": identifiers["type"], "namespace": spaces}).group_by(["type", "namespace"]).aggregate([])
+    kinds = (
+        pa.table({"type": identifiers["type"], "namespace": spaces})
+        .group_by(["type", "namespace"])
+        .aggregate([])
+    )
     for kind, namespace in sorted((r["type"], r["namespace"]) for r in kinds.to_pylist()):
-        mask = np.asarray(pc.and_(pc.equal(identifiers["type"], kind), pc.equal(spaces, namespace)).to_numpy())
+        mask = np.asarray(
+            pc.and_(pc.equal(identifiers["type"], kind), pc.equal(spaces, namespace)).to_numpy()
+        )
         value = identifiers["value"].filter(pa.array(mask)).combine_chunks()
         space = "" if kind in ("email", "phone") else namespace
         collected.setdefault((kind, space), []).append(_Sightings(row[mask], value, seen[mask]))
@@ -290,8 +325,12 @@ def _sightings(keys: pa.Array, table: pa.Table, identifiers: pa.Table | None) ->
 
 
 def _micros(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    stamps = pc.cast(column, pa.timestamp("us", "UTC")) if column.type != pa.timestamp("us", "UTC") else column
-    return np.asarray(pc.fill_null(pc.cast(stamps, pa.int64()), np.iinfo(np.int64).min).to_numpy(), dtype=np.int64)
+    stamps = (
+        pc.cast(column, pa.timestamp("us", "UTC")) if column.type != pa.timestamp("us", "UTC") else column
+    )
+    return np.asarray(
+        pc.fill_null(pc.cast(stamps, pa.int64()), np.iinfo(np.int64).min).to_numpy(), dtype=np.int64
+    )
 
 
 def _identifiers(
@@ -327,7 +366,9 @@ def encode(records: pa.Table, identifiers: pa.Table | None = None) -> tuple[Reco
     Raises UsageError where ``record_key`` is absent, empty or repeated.
     """
     if "record_key" not in records.column_names:
-        raise UsageError("the records have no column record_key", hint=f"columns given: {', '.join(records.column_names)}")
+        raise UsageError(
+            "the records have no column record_key", hint=f"columns given: {', '.join(records.column_names)}"
+        )
     table = records.take(pc.sort_indices(records["record_key"])).combine_chunks()
     keys = table["record_key"].combine_chunks()
     if keys.null_count:

@@ -1,4 +1,7 @@
-"""The tables of a resolution: clusters with their probabilities, evidence with reasons, what was held back."""
+"""The tables of a resolution.
+
+Clusters with their probabilities, evidence with reasons, what was held back.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,39 @@ from identity.score import Pairs, Scorer
 Rows = npt.NDArray[np.int64]
 JUDGED = 60 * UNIT
 LEVELS = pa.list_(pa.struct([("comparison", pa.string()), ("level", pa.string()), ("weight", pa.float64())]))
-EVIDENCE = pa.schema([
-    ("left_record", pa.string()), ("right_record", pa.string()), ("kind", pa.string()), ("match_weight", pa.float64()),
-    ("match_probability", pa.float64()), ("reason", pa.string()), ("levels", LEVELS),
-])  # fmt: skip
-CLUSTERS = pa.schema([("record_key", pa.string()), ("cluster_id", pa.string()), ("match_probability", pa.float64())])
-HELD = pa.schema([
-    ("what", pa.string()), ("type", pa.string()), ("namespace", pa.string()), ("value", pa.string()),
-    ("reason", pa.string()), ("records", pa.int64()),
-])  # fmt: skip
+EVIDENCE = pa.schema(
+    [
+        ("left_record", pa.string()),
+        ("right_record", pa.string()),
+        ("kind", pa.string()),
+        ("match_weight", pa.float64()),
+        ("match_probability", pa.float64()),
+        ("reason", pa.string()),
+        ("levels", LEVELS),
+    ]
+)
+CLUSTERS = pa.schema(
+    [("record_key", pa.string()), ("cluster_id", pa.string()), ("match_probability", pa.float64())]
+)
+HELD = pa.schema(
+    [
+        ("what", pa.string()),
+        ("type", pa.string()),
+        ("namespace", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("records", pa.int64()),
+    ]
+)
 _TOLD = 4
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges inside clusters: the first ``scored`` are the chosen pairs, in order; then the shared identifiers."""
+    """Edges inside clusters.
+
+    The first ``scored`` are the chosen pairs, in order; then the shared identifiers.
+    """
 
     left: Rows
     right: Rows
@@ -43,11 +64,19 @@ class Edges:
 
 
 def collect(
-    pairs: Pairs, attached: Attached, unique: tuple[Rows, Rows, list[str]], must: tuple[Rows, Rows], labels: Rows
+    pairs: Pairs,
+    attached: Attached,
+    unique: tuple[Rows, Rows, list[str]],
+    must: tuple[Rows, Rows],
+    labels: Rows,
 ) -> Edges:
     """Bring weighed pairs, shared identifiers and must-links together, all inside their clusters."""
     whole = labels[unique[0]] == labels[unique[1]]
-    kinds = np.concatenate([attached.kinds, np.array(unique[2], dtype=object)[whole]]) if len(unique[2]) else attached.kinds
+    kinds = (
+        np.concatenate([attached.kinds, np.array(unique[2], dtype=object)[whole]])
+        if len(unique[2])
+        else attached.kinds
+    )
     stated = [(attached.left, attached.right), (unique[0][whole], unique[1][whole])]
     left, right = (np.concatenate([part[side] for part in stated]) for side in (0, 1))
     weights = np.fromiter((shared_weight(str(kind)) for kind in kinds), np.int64, len(kinds))
@@ -56,7 +85,9 @@ def collect(
         np.concatenate([pairs.right, right, must[1]]),
         np.concatenate([pairs.weight.astype(np.int64), weights, np.full(len(must[0]), JUDGED)]),
         _labels([("probabilistic", len(pairs)), ("deterministic", len(left)), ("judgement", len(must[0]))]),
-        np.concatenate([np.full(len(pairs), "", dtype=object), kinds, np.full(len(must[0]), "", dtype=object)]),
+        np.concatenate(
+            [np.full(len(pairs), "", dtype=object), kinds, np.full(len(must[0]), "", dtype=object)]
+        ),
         len(pairs),
     )
 
@@ -158,7 +189,9 @@ def _scored(keys: pa.Array, edges: Edges, pairs: Pairs, scorer: Scorer) -> pa.Ta
     catalogue = pa.array([text for row in texts for text in [*row, *[""] * (width - len(row))]])
     value = pa.StructArray.from_arrays(
         [
-            pa.array(names).take(pa.array(np.broadcast_to(np.arange(len(names))[:, None], levels.shape).T[flat])),
+            pa.array(names).take(
+                pa.array(np.broadcast_to(np.arange(len(names))[:, None], levels.shape).T[flat])
+            ),
             catalogue.take(pa.array(number.T[flat])),
             pa.array(weights.T[flat] / UNIT),
         ],
@@ -170,12 +203,16 @@ def _scored(keys: pa.Array, edges: Edges, pairs: Pairs, scorer: Scorer) -> pa.Ta
     kind = np.where(shared, "deterministic", "probabilistic").astype(object)
     return pa.table(
         [
-            keys.take(pa.array(edges.left[:count])), keys.take(pa.array(edges.right[:count])), pa.array(kind, pa.string()),
-            pa.array(edges.weight[:count] / UNIT), pa.array(probability(edges.weight[:count])),
-            pa.array(_sentences(weights, levels, names, texts), pa.string()), pa.ListArray.from_arrays(pa.array(offsets), value),
+            keys.take(pa.array(edges.left[:count])),
+            keys.take(pa.array(edges.right[:count])),
+            pa.array(kind, pa.string()),
+            pa.array(edges.weight[:count] / UNIT),
+            pa.array(probability(edges.weight[:count])),
+            pa.array(_sentences(weights, levels, names, texts), pa.string()),
+            pa.ListArray.from_arrays(pa.array(offsets), value),
         ],
         schema=EVIDENCE,
-    )  # fmt: skip
+    )
 
 
 _IDENTIFYING = frozenset({"e-mail", "phone"})
@@ -186,21 +223,35 @@ HOUSEHOLD = "household"
 def level_weights(
     pairs: Pairs, scorer: Scorer
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8], list[str], list[tuple[str, ...]]]:
-    """Weight and level of each comparison, of the prior and of the household term; columns sum to the weight."""
+    """Weight and level of each comparison, of the prior and of the household term.
+
+    Columns sum to the weight.
+    """
     model = scorer.model
-    rows = [np.append(table, 0).astype(np.int32)[levels] for table, levels in zip(model.weights, pairs.levels, strict=True)]
-    weights = np.stack(rows) + pairs.frequency if rows else np.zeros((0, len(pairs)), np.int32)
+    rows = [
+        np.append(table, 0).astype(np.int32)[levels]
+        for table, levels in zip(model.weights, pairs.levels, strict=True)
+    ]
     count = len(pairs)
-    weights = np.vstack([np.full((1, count), model.prior, np.int32), weights, pairs.household[None, :]])
-    household = np.where(pairs.household == 0, np.int8(-1), np.int8(0))[None, :]
-    levels = np.vstack([np.zeros((1, count), np.int8), pairs.levels, household])
+    inner = [row + extra for row, extra in zip(rows, pairs.frequency, strict=True)]
+    prior = np.full(count, model.prior, dtype=np.int32)
+    weights = np.asarray(np.vstack([prior, *inner, pairs.household]), dtype=np.int32)
+    household = np.where(pairs.household == 0, np.int8(-1), np.int8(0))
+    levels = np.asarray(np.vstack([np.zeros(count, np.int8), *pairs.levels, household]), dtype=np.int8)
     names = [PRIOR, *(c.name for c in model.comparisons), HOUSEHOLD]
-    texts = [("two records taken at random",), *(c.levels for c in model.comparisons), ("could be another person of the household",)]
+    texts = [
+        ("two records taken at random",),
+        *(c.levels for c in model.comparisons),
+        ("could be another person of the household",),
+    ]
     return weights, levels, names, texts
 
 
 def _sentences(
-    weights: npt.NDArray[np.int32], levels: npt.NDArray[np.int8], names: list[str], texts: list[tuple[str, ...]]
+    weights: npt.NDArray[np.int32],
+    levels: npt.NDArray[np.int8],
+    names: list[str],
+    texts: list[tuple[str, ...]],
 ) -> npt.NDArray[np.object_]:
     """The strongest agreements and disagreements; made once per distinct combination, in tenths of a bit."""
     inner, grades = weights[1:-1], levels[1:-1]
@@ -237,21 +288,30 @@ def _stated(keys: pa.Array, edges: Edges) -> pa.Table:
     names = np.where(judged, "judgement", identifier)
     level = np.where(judged, "must link", "shared")
     reason = [
-        "judged to be one customer" if j else f"same {name} and no name to compare (weight {b:.1f})" if name != "user_id"
+        "judged to be one customer"
+        if j
+        else f"same {name} and no name to compare (weight {b:.1f})"
+        if name != "user_id"
         else f"same {name} (weight {b:.1f})"
         for j, name, b in zip(judged, names, bits, strict=True)
-    ]  # fmt: skip
+    ]
     value = pa.StructArray.from_arrays(
-        [pa.array(names, pa.string()), pa.array(level.astype(object), pa.string()), pa.array(bits)], fields=list(LEVELS.value_type)
+        [pa.array(names, pa.string()), pa.array(level.astype(object), pa.string()), pa.array(bits)],
+        fields=list(LEVELS.value_type),
     )
     offsets = pa.array(np.arange(len(kind) + 1, dtype=np.int32))
     return pa.table(
         [
-            keys.take(pa.array(edges.left[rest])), keys.take(pa.array(edges.right[rest])), pa.array(kind, pa.string()),
-            pa.array(bits), pa.array(probability(weight)), pa.array(reason, pa.string()), pa.ListArray.from_arrays(offsets, value),
+            keys.take(pa.array(edges.left[rest])),
+            keys.take(pa.array(edges.right[rest])),
+            pa.array(kind, pa.string()),
+            pa.array(bits),
+            pa.array(probability(weight)),
+            pa.array(reason, pa.string()),
+            pa.ListArray.from_arrays(offsets, value),
         ],
         schema=EVIDENCE,
-    )  # fmt: skip
+    )
 
 
 def held_table(held: Sequence[HeldValue]) -> pa.Table:

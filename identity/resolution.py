@@ -28,12 +28,12 @@ _MISSING = -1_000  # a pair without any key in common: slight evidence against
 class Resolution:
     """The result of one resolution.
 
-    ``clusters``: record_key, cluster_id (the smallest record_key of the cluster), match_probability (the lowest
-    probability on the record's best path to that record; NULL for a record alone).
-    ``evidence``: edges inside clusters: left_record, right_record, kind, match_weight (bits, prior included),
+    ``clusters``: record_key, cluster_id (the smallest record_key of the cluster), match_probability (the
+    lowest probability on the record's best path to that record; NULL for a record alone). ``evidence``:
+    edges inside clusters: left_record, right_record, kind, match_weight (bits, prior included),
     match_probability, reason, levels (list of comparison, level, weight, which sum to match_weight).
-    ``held_back``: what, type, namespace, value, reason, records.
-    ``model``: what was estimated, in a form for JSON; ``version`` names it.
+    ``held_back``: what, type, namespace, value, reason, records. ``model``: what was estimated, in a form
+    for JSON; ``version`` names it.
     """
 
     clusters: pa.Table
@@ -61,11 +61,15 @@ def read_judgements(table: pa.Table | None, keys: pa.Array) -> Judgements:
     if table is None or not table.num_rows:
         return Judgements((empty, empty), (empty, empty))
     order = [("decided_at", "ascending")] if "decided_at" in table.column_names else []
-    table = table.sort_by([*order, ("left_record", "ascending"), ("right_record", "ascending"), ("kind", "ascending")])
+    table = table.sort_by(
+        [*order, ("left_record", "ascending"), ("right_record", "ascending"), ("kind", "ascending")]
+    )
     left = pc.fill_null(pc.index_in(table["left_record"], value_set=keys), -1).to_numpy()
     right = pc.fill_null(pc.index_in(table["right_record"], value_set=keys), -1).to_numpy()
     last: dict[tuple[int, int], tuple[int, str]] = {}
-    for place, (a, b, kind) in enumerate(zip(left.tolist(), right.tolist(), table["kind"].to_pylist(), strict=True)):
+    for place, (a, b, kind) in enumerate(
+        zip(left.tolist(), right.tolist(), table["kind"].to_pylist(), strict=True)
+    ):
         if kind not in ("must_link", "cannot_link"):
             raise UsageError(f"unknown kind of judgement {kind!r}", hint="expected must_link or cannot_link")
         if a >= 0 and b >= 0 and a != b:
@@ -119,8 +123,9 @@ def resolve(
 ) -> Resolution:
     """Resolve records into customers.
 
-    ``model``: the model of an earlier resolution, to use its weights instead of estimating new ones; it serves
-    as long as the records have the same columns. ``with_evidence=False`` leaves the evidence table empty.
+    ``model``: the model of an earlier resolution, to use its weights instead of estimating new ones; it
+    serves as long as the records have the same columns. ``with_evidence=False`` leaves the evidence table
+    empty.
 
     Raises UsageError for tables that do not keep the contract (see the module ``records``). Pure: the same
     tables in any order give the same result.
@@ -128,7 +133,7 @@ def resolve(
     rules = policy or IdentityPolicy()
     encoded, held = encode(records, identifiers)
     judged = read_judgements(judgements, encoded.keys)
-    encoded, hubs = evidence.hold_hubs(encoded, comparer(encoded), rules)
+    encoded, hubs = evidence.hold_hubs(encoded, rules)
     compared = comparer(encoded)
     anchored = evidence.anchors(encoded, rules, judged.records)
     blocks = score.candidates(compared, anchored)
@@ -136,28 +141,48 @@ def resolve(
     frozen = Model.from_dict(dict(model)) if model else None
     scorer, pairs = score.fit_and_score(compared, blocks, anchored, threshold, frozen)
     clustered = _cluster(encoded, pairs, scorer, rules, judged, anchored)
-    return _report(encoded, pairs, scorer, judged, clustered, [*held, *hubs], blocks.oversize, with_evidence)
+    return _report(
+        encoded,
+        pairs,
+        scorer,
+        judged,
+        clustered,
+        [*held, *hubs],
+        blocks.oversize,
+        with_evidence=with_evidence,
+    )
 
 
 def _cluster(
-    records: RecordSet, pairs: Pairs, scorer: Scorer, rules: IdentityPolicy, judged: Judgements,
+    records: RecordSet,
+    pairs: Pairs,
+    scorer: Scorer,
+    rules: IdentityPolicy,
+    judged: Judgements,
     anchored: npt.NDArray[np.bool_],
-) -> _Clustered:  # fmt: skip
+) -> _Clustered:
     size = len(records)
     unique = evidence.same_unique(records, rules)
     start = _start(size, judged, unique)
     good = pairs.weight >= scorer.model.threshold
-    group = cluster.components(size, np.concatenate([pairs.left[good], np.arange(size)]),
-                               np.concatenate([pairs.right[good], start]))  # fmt: skip
+    group = cluster.components(
+        size, np.concatenate([pairs.left[good], np.arange(size)]), np.concatenate([pairs.right[good], start])
+    )
     conflicts = evidence.unique_conflicts(records, rules, group)
     settled = _unjudged(conflicts, start)
-    forbidden = (np.concatenate([judged.cannot[0], settled[0]]), np.concatenate([judged.cannot[1], settled[1]]))
+    forbidden = (
+        np.concatenate([judged.cannot[0], settled[0]]),
+        np.concatenate([judged.cannot[1], settled[1]]),
+    )
     inside = group[pairs.left] == group[pairs.right]
     weight = np.clip(pairs.weight[inside], -_CLIP, _CLIP)
     labels = cluster.average_link(
-        size, pairs.left[inside], pairs.right[inside], weight.astype(np.int64), threshold=scorer.model.threshold,
-        missing=_MISSING, start=start, forbidden=forbidden, cap=rules.max_cluster,
-    )  # fmt: skip
+        size,
+        (pairs.left[inside], pairs.right[inside], weight.astype(np.int64)),
+        cluster.Linkage(scorer.model.threshold, _MISSING, rules.max_cluster),
+        start,
+        forbidden,
+    )
     attached = evidence.attach(labels, anchored, records, rules, forbidden)
     return _Clustered(attached.labels, unique, attached)
 
@@ -172,7 +197,9 @@ def _start(size: int, judged: Judgements, unique: tuple[Rows, Rows, list[str]]) 
         judged_rows[judged.cannot[0]] = judged_rows[judged.cannot[1]] = True
         keep = ~(judged_rows[left] | judged_rows[right])
         left, right = left[keep], right[keep]
-    return cluster.components(size, np.concatenate([judged.must[0], left]), np.concatenate([judged.must[1], right]))
+    return cluster.components(
+        size, np.concatenate([judged.must[0], left]), np.concatenate([judged.must[1], right])
+    )
 
 
 def _unjudged(conflicts: tuple[Rows, Rows], start: Rows) -> tuple[Rows, Rows]:
@@ -182,18 +209,31 @@ def _unjudged(conflicts: tuple[Rows, Rows], start: Rows) -> tuple[Rows, Rows]:
 
 
 def _report(
-    records: RecordSet, pairs: Pairs, scorer: Scorer, judged: Judgements, found: _Clustered,
-    held: list[HeldValue], oversize: dict[str, int], with_evidence: bool,
-) -> Resolution:  # fmt: skip
+    records: RecordSet,
+    pairs: Pairs,
+    scorer: Scorer,
+    judged: Judgements,
+    found: _Clustered,
+    held: list[HeldValue],
+    oversize: dict[str, int],
+    *,
+    with_evidence: bool,
+) -> Resolution:
     labels = found.labels
     inside = (labels[pairs.left] == labels[pairs.right]) & (pairs.weight >= scorer.model.threshold)
     chosen = pairs.take(np.flatnonzero(inside))
     edges = report.collect(chosen, found.attached, found.unique, judged.must, labels)
     clusters = report.clusters_table(records.keys, labels, edges)
-    table = report.evidence_table(records.keys, edges, chosen, scorer) if with_evidence else report.no_evidence()
+    table = (
+        report.evidence_table(records.keys, edges, chosen, scorer) if with_evidence else report.no_evidence()
+    )
     estimated = score.estimated_accuracy(pairs, scorer.model.threshold)
-    model = {**scorer.model.to_dict(), **estimated, "term_frequencies": scorer.tables_hash(), "records": len(records),
-             "candidate_pairs": len(pairs), "oversize_blocks": oversize}  # fmt: skip
+    model = {
+        **scorer.model.to_dict(),
+        **estimated,
+        "term_frequencies": scorer.tables_hash(),
+        "records": len(records),
+        "candidate_pairs": len(pairs),
+        "oversize_blocks": oversize,
+    }
     return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model)
-
-

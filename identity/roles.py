@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,43 +14,78 @@ from cdp.errors import UsageError, nearest
 from identity.normalise import contacts, dates
 
 _NAMES: dict[str, str] = {
-    "full_name": "full name|fullname|name|customer name|person name|display name|contact name|patient name|name full|contact",
-    "given_name": "given name|givenname|first name|firstname|fname|forename|first|given|name first|vorname|prenom|christian name",
+    "full_name": "full name|fullname|name|customer name|person name|display name|contact name|"
+    "patient name|name full|contact",
+    "given_name": "given name|givenname|first name|firstname|fname|forename|first|given|name first|vorname|"
+    "prenom|christian name",
     "middle_name": "middle name|middlename|mname|middle|middle initial|name middle|midl name|mi|second name",
-    "surname": "surname|last name|lastname|lname|family name|familyname|last|sname|name last|nachname|nom|family",
+    "surname": "surname|last name|lastname|lname|family name|familyname|last|sname|name last|nachname|"
+    "nom|family",
     "title": "title|salutation|name prefix|prefix|honorific|name prefx cd|anrede",
     "suffix": "suffix|name suffix|generation|name sufx cd|generational suffix",
     "gender": "gender|sex|gender code|sex code",
-    "birth_date": "birth date|birthdate|dob|date of birth|birthday|born|birth dt|date birth|geburtsdatum|birth year|yob|year of birth",
-    "email": "email|e mail|mail|email address|emailaddress|e mail address|mail address|email 1|email 2|work email|personal email",
-    "phone": "phone|telephone|tel|mobile|cell|phone number|phonenumber|telephone number|mobile phone|cell phone|home phone|"
-             "work phone|phone 1|phone 2|fax|mobile number|landline|msisdn|full phone number|telefon",
-    "street": "street|address|address 1|address1|street address|address line 1|addr|addr1|address line1|addr 1|address full|"
-              "full address|res street address|mail addr1|strasse|mailing address|postal address|street name|home address|addressline1",
+    "birth_date": "birth date|birthdate|dob|date of birth|birthday|born|birth dt|date birth|geburtsdatum|"
+    "birth year|yob|year of birth",
+    "email": "email|e mail|mail|email address|emailaddress|e mail address|mail address|email 1|"
+    "email 2|work email|personal email",
+    "phone": "phone|telephone|tel|mobile|cell|phone number|phonenumber|telephone number|mobile phone|"
+    "cell phone|home phone|"
+    "work phone|phone 1|phone 2|fax|mobile number|landline|msisdn|full phone number|telefon",
+    "street": "street|address|address 1|address1|street address|address line 1|addr|addr1|"
+    "address line1|addr 1|address full|"
+    "full address|res street address|mail addr1|strasse|mailing address|postal address|"
+    "street name|home address|addressline1",
     "street_number": "street number|house number|house no|street no|number|street num|house num|hausnummer",
     "city": "city|town|suburb|locality|municipality|res city desc|city name|place|ort|ville",
-    "region": "region|state|province|county|state code|state name|st|county desc|state cd|bundesland|department",
+    "region": "region|state|province|county|state code|state name|st|county desc|state cd|bundesland|"
+    "department",
     "postcode": "postcode|zip|zipcode|zip code|postal code|postalcode|post code|plz|zip5|zip 5|pc",
     "country": "country|country code|nation|country name|land",
     "company": "company|organisation|organization|org name|org|company name|business name|organisation name|"
-               "organization name|business|firm|account name|legal name|trade name|dba|org name 2|firma|institution|facility name",
+    "organization name|business|firm|account name|legal name|trade name|dba|org name 2|firma|"
+    "institution|facility name",
     "national_id": "national id|national identifier|soc sec id|id number",
     "occupation": "occupation|job|profession|job title",
     "source": "source|data source|source system|system|dataset|origin",
     "record_id": "record id|id|record key|rec id|row id|unique id|uid|recid|record no|identifier|key|ncid",
-}  # fmt: skip
+}
 _BY_NAME = {phrase: role for role, phrases in _NAMES.items() for phrase in phrases.split("|")}
 _IDENTIFIER_WORDS = {
-    "ssn": "national_id", "passport": "national_id", "license": "national_id", "licence": "national_id",
-    "taxid": "national_id", "tin": "national_id", "nin": "national_id", "nhs": "national_id", "lei": "external_id",
-    "vat": "national_id", "duns": "external_id", "loyalty": "external_id", "membership": "external_id",
-    "member": "external_id", "account": "external_id", "customer": "external_id", "policy": "external_id", "tax": "national_id",
-    "handle": "handle", "twitter": "handle", "instagram": "handle", "facebook": "handle", "social": "handle",
-    "username": "handle", "login": "handle", "cookie": "anonymous_id", "anonymous": "anonymous_id", "device": "device",
-}  # fmt: skip
-_SEVERAL = frozenset({"email", "phone"})  # roles of which a record may have several values: all become identifiers
+    "ssn": "national_id",
+    "passport": "national_id",
+    "license": "national_id",
+    "licence": "national_id",
+    "taxid": "national_id",
+    "tin": "national_id",
+    "nin": "national_id",
+    "nhs": "national_id",
+    "lei": "external_id",
+    "vat": "national_id",
+    "duns": "external_id",
+    "loyalty": "external_id",
+    "membership": "external_id",
+    "member": "external_id",
+    "account": "external_id",
+    "customer": "external_id",
+    "policy": "external_id",
+    "tax": "national_id",
+    "handle": "handle",
+    "twitter": "handle",
+    "instagram": "handle",
+    "facebook": "handle",
+    "social": "handle",
+    "username": "handle",
+    "login": "handle",
+    "cookie": "anonymous_id",
+    "anonymous": "anonymous_id",
+    "device": "device",
+}
+_SEVERAL = frozenset(
+    {"email", "phone"}
+)  # roles of which a record may have several values: all become identifiers
 _SPLIT = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=\d)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NUMBER = re.compile(r"\+?[\d\s().-]{9,20}")
 _SAMPLE = 2_000
 _SHARE = 0.7
 _LONG_TEXT = 80
@@ -87,7 +122,18 @@ def by_name(name: str) -> Role | None:
     for length in (2, 1):
         for place in range(len(parts) - length, -1, -1):
             piece = " ".join(parts[place : place + length])
-            if piece in _BY_NAME and piece not in ("name", "first", "last", "number", "st", "id", "key", "place", "title", "mi"):
+            if piece in _BY_NAME and piece not in (
+                "name",
+                "first",
+                "last",
+                "number",
+                "st",
+                "id",
+                "key",
+                "place",
+                "title",
+                "mi",
+            ):
                 role = _BY_NAME[piece]
                 if role not in ("source", "record_id", "street_number"):
                     return Role(role, why="name")
@@ -104,20 +150,21 @@ def by_content(values: Sequence[str]) -> Role | None:
     if not sample:
         return None
 
-    def share(test: object) -> float:
-        return sum(bool(test(v)) for v in sample) / len(sample)  # type: ignore[operator]
+    def share(test: Callable[[str], object]) -> float:
+        return sum(bool(test(v)) for v in sample) / len(sample)
 
-    if share(contacts.email) >= _SHARE:
+    if share(lambda v: "@" in v and contacts.email(v)) >= _SHARE:
         return Role("email", why="content")
-    if share(lambda v: re.fullmatch(r"\+?[\d\s().-]{9,20}", v.strip()) and re.search(r"[+() -]", v)) >= _SHARE:
-        if share(dates.parse_date) < _SHARE:
-            return Role("phone", why="content")
     if share(lambda v: len(v.strip()) >= 6 and 1880 <= int(dates.parse_date(v)[:4] or 0) <= 2100) >= _SHARE:
         return Role("birth_date", why="content")
+    if share(lambda v: _NUMBER.fullmatch(v.strip()) and re.search(r"[+() -]", v)) >= _SHARE:
+        return Role("phone", why="content")
     return None
 
 
-def assign(table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None) -> dict[str, Role]:
+def assign(
+    table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None
+) -> dict[str, Role]:
     """Give every column its role; ``mapping`` (role → column) overrules what is found.
 
     Raises UsageError where the mapping names an unknown role or column.
@@ -126,10 +173,14 @@ def assign(table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_colu
     for role, column in (mapping or {}).items():
         if column not in table.column_names:
             near = nearest(column, table.column_names)
-            raise UsageError(f"no column {column!r} for role {role!r}", hint=f"nearest: {near}" if near else None)
+            raise UsageError(
+                f"no column {column!r} for role {role!r}", hint=f"nearest: {near}" if near else None
+            )
         if role not in _NAMES and role not in ("text", "ignored"):
             near = nearest(role, _NAMES)
-            raise UsageError(f"unknown role {role!r}", hint=f"nearest: {near}" if near else f"roles: {', '.join(_NAMES)}")
+            raise UsageError(
+                f"unknown role {role!r}", hint=f"nearest: {near}" if near else f"roles: {', '.join(_NAMES)}"
+            )
         forced[column] = role
     found: dict[str, Role] = {}
     for column in table.column_names:
@@ -152,13 +203,17 @@ def _guess(column: str, table: pa.Table) -> Role:
     content = by_content(sample)
     if content and content.role == "email":
         return content
-    if named and not (named.role in ("full_name", "street", "phone") and content and content.role == "birth_date"):
+    if named and not (
+        named.role in ("full_name", "street", "phone") and content and content.role == "birth_date"
+    ):
         return named
-    if content:
-        return content
+    return content or _text_or_ignored(table.schema.field(column).type, sample)
+
+
+def _text_or_ignored(kind: pa.DataType, sample: Sequence[str]) -> Role:
     if float(np.mean([len(v) for v in sample])) > _LONG_TEXT:
         return Role("ignored", why="long text")
-    if not pa.types.is_string(table.schema.field(column).type) and not pa.types.is_large_string(table.schema.field(column).type):
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return Role("ignored", why="not text")
     return Role("text", why="no better meaning")
 
@@ -170,7 +225,9 @@ def _one_record_id(found: dict[str, Role], table: pa.Table) -> None:
         if role.role == "record_id":
             values = table[column]
             unique = values.null_count == 0 and pc.count_distinct(values).as_py() == table.num_rows
-            found[column] = Role("record_id", why=role.why) if unique and not taken else Role("ignored", why="second id")
+            found[column] = (
+                Role("record_id", why=role.why) if unique and not taken else Role("ignored", why="second id")
+            )
             taken = taken or unique
 
 
@@ -188,7 +245,9 @@ class Prepared:
     roles: dict[str, Role]
 
 
-def prepare(table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None) -> Prepared:
+def prepare(
+    table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None
+) -> Prepared:
     """Turn any table of people or organisations into records and identifiers.
 
     Columns of one role are coalesced in the order of the table; e-mails, phones and ids become identifiers.
@@ -212,7 +271,11 @@ def prepare(table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_col
         columns[name] = pc.coalesce(columns[name], values) if name in columns else values
     if "source" not in columns:
         columns["source"] = pa.array(["all"] * table.num_rows)
-    identifiers = pa.concat_tables(parts) if parts else _identifier_rows(keys.slice(0, 0), keys.slice(0, 0), "email", "")
+    identifiers = (
+        pa.concat_tables(parts)
+        if parts
+        else _identifier_rows(keys.slice(0, 0), keys.slice(0, 0), "email", "")
+    )
     return Prepared(pa.table(columns), identifiers, roles)
 
 
@@ -229,8 +292,12 @@ def _identifier_rows(keys: pa.Array, values: pa.Array, kind: str, namespace: str
     return pa.table(
         {
             "record_key": keys.filter(present),
-            "type": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([kind])).cast(pa.string()),
-            "namespace": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([namespace])).cast(pa.string()),
+            "type": pa.DictionaryArray.from_arrays(
+                pa.array(np.zeros(count, np.int32)), pa.array([kind])
+            ).cast(pa.string()),
+            "namespace": pa.DictionaryArray.from_arrays(
+                pa.array(np.zeros(count, np.int32)), pa.array([namespace])
+            ).cast(pa.string()),
             "value": values.filter(present),
         }
     )

@@ -1,4 +1,7 @@
-"""From encoded records to weighed pairs: candidates, the model fitted on them, and the weight of each pair."""
+"""From encoded records to weighed pairs.
+
+Candidates, the model fitted on them, and the weight of each pair.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from identity import blocking
-from identity.compare import Comparer, Levels
+from identity.compare import Comparer
+from identity.measures import Levels
 from identity.model import (
     UNIT,
     Histogram,
@@ -33,7 +37,10 @@ AUTO_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Pairs:
-    """Weighed candidate pairs: record numbers, levels, weights in 1/1000 bit with prior and household term."""
+    """Weighed candidate pairs.
+
+    Record numbers, levels, weights in 1/1000 bit with prior and household term.
+    """
 
     left: Rows
     right: Rows
@@ -47,12 +54,21 @@ class Pairs:
 
     def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Pairs:
         """Some of the pairs."""
-        return Pairs(self.left[chosen], self.right[chosen], self.levels[:, chosen], self.frequency[:, chosen],
-                     self.household[chosen], self.weight[chosen])  # fmt: skip
+        return Pairs(
+            self.left[chosen],
+            self.right[chosen],
+            self.levels[:, chosen],
+            self.frequency[:, chosen],
+            self.household[chosen],
+            self.weight[chosen],
+        )
 
 
 def random_pairs(hashes: npt.NDArray[np.uint32], most: int = _RANDOM_PAIRS) -> tuple[Rows, Rows]:
-    """Pairs drawn by the records' hashes: all of them where they are few, else neighbours at small distances."""
+    """Pairs drawn by the records' hashes.
+
+    All of them where they are few, else neighbours at small distances.
+    """
     size = len(hashes)
     order = np.argsort(hashes, kind="stable")
     shifts = range(1, size) if size * (size - 1) // 2 <= most else range(1, max(2, most // size + 1))
@@ -67,7 +83,7 @@ def _outside(left: Rows, right: Rows, candidates: npt.NDArray[np.uint64]) -> npt
         return np.ones(len(left), dtype=bool)
     packed = blocking.pack(left, right)
     place = np.minimum(np.searchsorted(candidates, packed), len(candidates) - 1)
-    return candidates[place] != packed
+    return np.asarray(candidates[place] != packed, dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,7 @@ class Scorer:
     model: Model
     adjustments: dict[str, Ints]
 
-    def frequency(self, levels: Levels, left: Rows) -> npt.NDArray[np.int16]:
+    def frequency(self, levels: Levels, left: Rows, right: Rows) -> npt.NDArray[np.int16]:
         """Adjustment of each comparison for each pair: how much rarer than usual the equal value is."""
         out = np.zeros(levels.shape, dtype=np.int16)
         for row, comparison in enumerate(self.comparer.comparisons):
@@ -86,15 +102,16 @@ class Scorer:
             if table is None:
                 continue
             equal = np.flatnonzero(levels[row] == comparison.exact)
-            codes = self.comparer.tf_codes[comparison.name].codes[left[equal]]
-            out[row, equal] = np.where(codes >= 0, table[codes], 0)
+            codes = self.comparer.equal_codes[comparison.name].codes
+            one, two = codes[left[equal]], codes[right[equal]]
+            out[row, equal] = np.where((one >= 0) & (one == two), table[one], 0)
         return out
 
     def weigh(self, left: Rows, right: Rows, levels: Levels, patterns: Histogram | None = None) -> Pairs:
         """Weigh pairs whose levels are known."""
         found = patterns or histogram(levels, self.comparer.comparisons)
         plain, related = weigh(self.model, found.patterns)
-        frequency = self.frequency(levels, left)
+        frequency = self.frequency(levels, left, right)
         total = plain[found.of_pair] + frequency.sum(axis=0, dtype=np.int32)
         shared = np.array([c.prior_related is not None for c in self.comparer.comparisons], dtype=bool)
         other = related[found.of_pair] + frequency[shared].sum(axis=0, dtype=np.int32)
@@ -119,7 +136,7 @@ def adjustments(comparer: Comparer) -> dict[str, Ints]:
     """log2(mean frequency / frequency of the value), by value, for the comparisons that use it."""
     found = {}
     for comparison in comparer.comparisons:
-        column = comparer.tf_codes.get(comparison.name)
+        column = comparer.equal_codes.get(comparison.name)
         if comparison.tf and column is not None and column.present:
             found[comparison.name] = _adjustment(column)
     return found
@@ -130,7 +147,7 @@ def _adjustment(column: Coded) -> Ints:
     share = np.maximum(counts, 1) / max(int(counts.sum()), 1)
     mean = float((share * share).sum())
     bits = np.rint(np.log2(mean / share) * UNIT)
-    return np.clip(bits, -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT).astype(np.int32)
+    return np.asarray(np.clip(bits, -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT), dtype=np.int32)
 
 
 def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None = None) -> blocking.Blocks:
@@ -138,12 +155,18 @@ def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None 
     records = comparer.records
     if int(only.sum()) <= blocking.ALL_PAIRS:
         return blocking.every_pair(np.flatnonzero(only))
-    given, surname = np.where(only, comparer.given, -1), np.where(only, comparer.surname, -1)
-    spoken = np.full(len(records), -1, dtype=np.int32)
-    if comparer.names is not None:
-        spoken = blocking.spoken_names(Coded(comparer.names.values, surname), given, comparer.names.first)
-    slots = [replace(slot, codes=np.where(only, slot.codes, np.int32(-1))) for slot in
-             blocking.slots(records, given, surname, spoken)]  # fmt: skip
+    names = comparer.names
+    given = surname = spoken = np.full(len(records), -1, dtype=np.int32)
+    if names is not None:
+        given, surname = (
+            np.where(only, names.given, np.int32(-1)),
+            np.where(only, names.surname, np.int32(-1)),
+        )
+        spoken = blocking.spoken_names(Coded(names.values, surname), given, names.first)
+    slots = [
+        replace(slot, codes=np.where(only, slot.codes, np.int32(-1)))
+        for slot in blocking.slots(records, given, surname, spoken)
+    ]
     extra = [
         (column.record.astype(np.int64)[several], column.value[several])
         for column in records.identifiers.values()
@@ -154,7 +177,11 @@ def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None 
 
 
 def fit_and_score(
-    comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], threshold: float, frozen: Model | None = None
+    comparer: Comparer,
+    blocks: blocking.Blocks,
+    only: npt.NDArray[np.bool_],
+    threshold: float,
+    frozen: Model | None = None,
 ) -> tuple[Scorer, Pairs]:
     """Fit the model on the candidates, unless a frozen one suits their comparisons, and weigh them."""
     levels = comparer.levels(blocks.left, blocks.right)
@@ -169,10 +196,14 @@ def fit_and_score(
 
 
 def _suits(frozen: Model, comparer: Comparer) -> bool:
-    return [(c.name, c.levels) for c in frozen.comparisons] == [(c.name, c.levels) for c in comparer.comparisons]
+    return [(c.name, c.levels) for c in frozen.comparisons] == [
+        (c.name, c.levels) for c in comparer.comparisons
+    ]
 
 
-def _fit(comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], found: Histogram) -> Parameters:
+def _fit(
+    comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], found: Histogram
+) -> Parameters:
     rows = np.flatnonzero(only)
     left, right = random_pairs(comparer.records.hashes[rows])
     left, right = rows[left], rows[right]

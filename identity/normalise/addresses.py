@@ -9,28 +9,89 @@ from functools import lru_cache
 from identity.normalise.text import fold, is_missing, words
 
 _TYPES = {
-    "street": "st", "st": "st", "str": "st", "strasse": "st", "avenue": "av", "ave": "av", "av": "av", "road": "rd",
-    "rd": "rd", "drive": "dr", "dr": "dr", "lane": "ln", "ln": "ln", "court": "ct", "ct": "ct", "crt": "ct",
-    "boulevard": "bd", "blvd": "bd", "place": "pl", "pl": "pl", "square": "sq", "sq": "sq", "terrace": "tce",
-    "tce": "tce", "ter": "tce", "crescent": "cr", "cres": "cr", "cr": "cr", "circuit": "cct", "cct": "cct",
-    "circle": "cir", "cir": "cir", "way": "wy", "wy": "wy", "parkway": "pkwy", "pkwy": "pkwy", "highway": "hwy",
-    "hwy": "hwy", "close": "cl", "cl": "cl", "grove": "gr", "gr": "gr", "trail": "trl", "trl": "trl", "ulitsa": "ul",
-    "ul": "ul", "rue": "rue", "via": "via", "calle": "calle", "plaza": "pz", "pz": "pz", "esplanade": "esp", "loop": "loop",
-}  # fmt: skip
-_DIRECTIONS = {"north": "n", "south": "s", "east": "e", "west": "w", "northeast": "ne", "northwest": "nw",
-               "southeast": "se", "southwest": "sw"}  # fmt: skip
-_UNIT = re.compile(r"(?:\b(?:apt|apartment|unit|suite|ste|flat|room|rm|floor|fl|appt|penthouse|bldg|building|bld)\b\.?|#)\s*#?\s*([0-9]+[a-z]?|[a-z]\b|)")
+    "street": "st",
+    "st": "st",
+    "str": "st",
+    "strasse": "st",
+    "avenue": "av",
+    "ave": "av",
+    "av": "av",
+    "road": "rd",
+    "rd": "rd",
+    "drive": "dr",
+    "dr": "dr",
+    "lane": "ln",
+    "ln": "ln",
+    "court": "ct",
+    "ct": "ct",
+    "crt": "ct",
+    "boulevard": "bd",
+    "blvd": "bd",
+    "place": "pl",
+    "pl": "pl",
+    "square": "sq",
+    "sq": "sq",
+    "terrace": "tce",
+    "tce": "tce",
+    "ter": "tce",
+    "crescent": "cr",
+    "cres": "cr",
+    "cr": "cr",
+    "circuit": "cct",
+    "cct": "cct",
+    "circle": "cir",
+    "cir": "cir",
+    "way": "wy",
+    "wy": "wy",
+    "parkway": "pkwy",
+    "pkwy": "pkwy",
+    "highway": "hwy",
+    "hwy": "hwy",
+    "close": "cl",
+    "cl": "cl",
+    "grove": "gr",
+    "gr": "gr",
+    "trail": "trl",
+    "trl": "trl",
+    "ulitsa": "ul",
+    "ul": "ul",
+    "rue": "rue",
+    "via": "via",
+    "calle": "calle",
+    "plaza": "pz",
+    "pz": "pz",
+    "esplanade": "esp",
+    "loop": "loop",
+}
+_DIRECTIONS = {
+    "north": "n",
+    "south": "s",
+    "east": "e",
+    "west": "w",
+    "northeast": "ne",
+    "northwest": "nw",
+    "southeast": "se",
+    "southwest": "sw",
+}
+_UNIT = re.compile(
+    r"(?:\b(?:apt|apartment|unit|suite|ste|flat|room|rm|floor|fl|appt|penthouse|bldg|building|bld)\b\.?|#)\s*#?\s*([0-9]+[a-z]?|[a-z]\b|)"
+)
 _BOX = re.compile(r"\bp\s*\.?\s*o\s*\.?\s*box\s*(\d+)")
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _POSTCODES = (
-    re.compile(r"\b(\d{5})(?:-?\d{4})?\s*$"), re.compile(r"\b([a-z]{1,2}\d[a-z0-9]?\s*\d[a-z]{2})\b"),
-    re.compile(r"\b([a-z]\d[a-z]\s*\d[a-z]\d)\b"), re.compile(r"\b(\d{5,6})\b(?!\s+[a-z])"),
-)  # fmt: skip
+    re.compile(r"\b(\d{5})(?:-?\d{4})?\s*$"),
+    re.compile(r"\b([a-z]{1,2}\d[a-z0-9]?\s*\d[a-z]{2})\b"),
+    re.compile(r"\b([a-z]\d[a-z]\s*\d[a-z]\d)\b"),
+    re.compile(r"\b(\d{5,6})\b(?!\s+[a-z])"),
+)
 
 
 @dataclass(frozen=True)
 class Address:
-    """House number, street without its type, and what else a one-line address holds; empty texts where absent."""
+    """House number, street without its type, and what else a one-line address holds.
+
+    Empty texts where absent.
+    """
 
     number: str = ""
     street: str = ""
@@ -68,7 +129,11 @@ def _street_tokens(text: str) -> tuple[str, str]:
     if found:
         text = text[: found.start()] + " " + text[found.end() :]
     tokens = [_DIRECTIONS.get(t, t) for t in words(text).split()]
-    tokens = [t[: -len(tail)] if t.endswith(tail) and len(t) > len(tail) + 2 else t for t in tokens for tail in ("strasse",)]
+    tokens = [
+        t[: -len(tail)] if t.endswith(tail) and len(t) > len(tail) + 2 else t
+        for t in tokens
+        for tail in ("strasse",)
+    ]
     core = [t for place_, t in enumerate(tokens) if t not in _TYPES or (place_ == 0 and len(tokens) == 1)]
     core = [t for t in core if len(t) > 1 or len(core) == 1] or core
     return number, " ".join(core)
@@ -94,7 +159,9 @@ def parse_address(value: str) -> Address:
     if len(parts) <= 1:
         number, street = _street_tokens(text)
         return Address(number, street)
-    chosen = next((i for i, part in enumerate(parts) if re.search(r"\d", part) and re.search(r"[a-z]{3}", part)), 0)
+    chosen = next(
+        (i for i, part in enumerate(parts) if re.search(r"\d", part) and re.search(r"[a-z]{3}", part)), 0
+    )
     tail = " ".join(parts[:chosen] + parts[chosen + 1 :])
     code = ""
     for pattern in _POSTCODES:

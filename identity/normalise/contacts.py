@@ -10,19 +10,26 @@ _ADDRESS = re.compile(r"[^\s<>\",;:]+@[^\s<>\",;:]+")
 _NEARLY = re.compile(r"[a-z0-9._-]{5,}\.[a-z]{2,}")  # an address that has lost its sign
 _NOT_ID = re.compile(r"[^0-9a-z\u0080-\U0010ffff]+")
 _JUNK_LOCAL = frozenset(
-    "test tester testing na n/a none no null nil nobody noone noemail nomail no-email noreply no-reply donotreply "
-    "unknown anonymous anon example user email mail me a aa aaa abc asdf xxx x fake nope notprovided guest".split()
+    "test tester testing na n/a none no null nil nobody noone noemail nomail no-email "
+    "noreply no-reply donotreply "
+    "unknown anonymous anon example user email mail me a aa aaa abc asdf xxx x fake nope "
+    "notprovided guest".split()
 )
 _JUNK_DOMAIN = frozenset(
-    "example.com example.org example.net test.com test.test none.com na.com noemail.com nomail.com email.invalid "
+    "example.com example.org example.net test.com test.test none.com na.com noemail.com "
+    "nomail.com email.invalid "
     "nowhere.com invalid.com localhost fake.com unknown.com null.com".split()
 )
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
-_JUNK_ID = frozenset("anonymous anon unknown none null nil na nan undefined test guest user admin root default".split())
+_JUNK_ID = frozenset(
+    "anonymous anon unknown none null nil na nan undefined test guest user admin root default".split()
+)
 
 
 def email(value: str) -> str:
-    """Lower-case address without display name and sub-address; empty where there is no address. A lost @ is tolerated.
+    """Lower-case address without display name and sub-address; empty where there is none.
+
+    An address that has lost its @ is kept as it is.
 
     >>> email("Maria Sentosa<M.Sentosa+news@GMail.com>"), email("not an address")
     ('msentosa@gmail.com', '')
@@ -67,7 +74,7 @@ def is_junk_phone(value: str) -> bool:
     >>> is_junk_phone("9999999999"), is_junk_phone("1234567890"), is_junk_phone("5835735431")
     (True, True, False)
     """
-    if len(value) < 6 or len(set(value)) <= 2 and len(set(value[-7:])) == 1:
+    if len(value) < 6 or (len(set(value)) <= 2 and len(set(value[-7:])) == 1):
         return True
     return value in "01234567890123456789" or value in "98765432109876543210"
 
@@ -87,6 +94,10 @@ def is_junk_identifier(value: str) -> bool:
     >>> is_junk_identifier("0000"), is_junk_identifier("anonymous"), is_junk_identifier("a17")
     (True, True, False)
     """
-    return not value or value in _JUNK_ID or is_missing(value) or (len(set(value)) == 1 and not value.isdigit()) or (
-        value.isdigit() and len(value) > 1 and len(set(value)) == 1
+    return (
+        not value
+        or value in _JUNK_ID
+        or is_missing(value)
+        or (len(set(value)) == 1 and not value.isdigit())
+        or (value.isdigit() and len(value) > 1 and len(set(value)) == 1)
     )

@@ -9,18 +9,32 @@ from functools import lru_cache
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        ("jan january januar janvier enero ene", "feb february februar fevrier febrero", "mar march marz mars marzo",
-         "apr april avril abril abr", "may mai mayo", "jun june juni juin junio", "jul july juli juillet julio",
-         "aug august aout agosto ago", "sep sept september septembre septiembre", "oct october oktober okt octobre octubre",
-         "nov november novembre noviembre", "dec december dezember dez decembre diciembre dic"), start=1)
+        (
+            "jan january januar janvier enero ene",
+            "feb february februar fevrier febrero",
+            "mar march marz mars marzo",
+            "apr april avril abril abr",
+            "may mai mayo",
+            "jun june juni juin junio",
+            "jul july juli juillet julio",
+            "aug august aout agosto ago",
+            "sep sept september septembre septiembre",
+            "oct october oktober okt octobre octubre",
+            "nov november novembre noviembre",
+            "dec december dezember dez decembre diciembre dic",
+        ),
+        start=1,
+    )
     for name in names.split()
-}  # fmt: skip
+}
 _ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?$")
 _PACKED = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
 _NUMERIC = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ].*)?$")
 _WORDED = re.compile(r"[0-9]+|[a-z]+")
 _PIVOT = 30  # two digits of a year up to 30 are of this century: a fixed rule, since the library has no clock
-PLACEHOLDERS = frozenset({"19000101", "19010101", "18000101", "17530101", "00010101", "99991231", "19700101", "11111111"})
+PLACEHOLDERS = frozenset(
+    {"19000101", "19010101", "18000101", "17530101", "00010101", "99991231", "19700101", "11111111"}
+)
 
 
 def day_first(values: Iterable[str]) -> bool:
@@ -46,11 +60,13 @@ def _year(text: str) -> int:
 
 
 @lru_cache(maxsize=131072)
-def parse_date(value: str, day_is_first: bool = False) -> str:
+def parse_date(value: str, *, day_is_first: bool = False) -> str:
     """Return ``yyyymmdd`` or the empty text; an impossible day or month is kept, it may be a typing error.
 
-    >>> parse_date("1977-03-25"), parse_date("05/12/1975"), parse_date("05/12/1975", True), parse_date("24-May-11")
-    ('19770325', '19750512', '19751205', '20110524')
+    >>> parse_date("1977-03-25"), parse_date("05/12/1975"), parse_date("05/12/1975", day_is_first=True)
+    ('19770325', '19750512', '19751205')
+    >>> parse_date("24-May-11")
+    '20110524'
     >>> parse_date("Mar 1 1970"), parse_date("20/8/1991"), parse_date("unknown")
     ('19700301', '19910820', '')
     """

@@ -9,20 +9,40 @@ from functools import lru_cache
 from identity.normalise.text import fold, is_missing, words
 
 _TITLES = frozenset(
-    "mr mrs ms miss mx dr prof professor sir lady lord dame rev reverend fr father sister capt captain col colonel "
-    "gen general lt lieutenant maj major sgt hon honourable honorable judge baron baroness count countess earl duke "
-    "duchess viscount viscountess marquess marquis herr frau fraulein monsieur madame mme mlle senor senora srta sra "
-    "don dona st saint sheikh hrh rt bishop archbishop president admiral adm cmdr commander ing dott dipl mag "
+    "mr mrs ms miss mx dr prof professor sir lady lord dame rev reverend fr father sister "
+    "capt captain col colonel "
+    "gen general lt lieutenant maj major sgt hon honourable honorable judge baron baroness "
+    "count countess earl duke "
+    "duchess viscount viscountess marquess marquis herr frau fraulein monsieur madame mme "
+    "mlle senor senora srta sra "
+    "don dona st saint sheikh hrh rt bishop archbishop president admiral adm cmdr commander "
+    "ing dott dipl mag "
     "prince princess king queen baronet".split()
 )
 _SUFFIXES = {
-    "jr": "jr", "junior": "jr", "jnr": "jr", "sr": "sr", "senior": "sr", "snr": "sr", "ii": "2", "iii": "3",
-    "iv": "4", "2nd": "2", "3rd": "3", "4th": "4",
-}  # fmt: skip
-_DEGREES = frozenset("esq esquire phd md dds dvm mba cpa bsc msc ba ma llb llm frs obe mbe cbe kbe kcb vc mp qc kc bart bt".split())
-_PARTICLES = frozenset("de del della der den van von da di du la le los las ter ten st san bin ibn al el mac mc o d of".split())
+    "jr": "jr",
+    "junior": "jr",
+    "jnr": "jr",
+    "sr": "sr",
+    "senior": "sr",
+    "snr": "sr",
+    "ii": "2",
+    "iii": "3",
+    "iv": "4",
+    "2nd": "2",
+    "3rd": "3",
+    "4th": "4",
+}
+_DEGREES = frozenset(
+    "esq esquire phd md dds dvm mba cpa bsc msc ba ma llb llm frs obe mbe cbe kbe kcb vc mp "
+    "qc kc bart bt".split()
+)
+_PARTICLES = frozenset(
+    "de del della der den van von da di du la le los las ter ten st san bin ibn al el mac mc o d of".split()
+)
 _ORG_WORDS = frozenset(
-    "inc incorporated llc llp ltd limited corp corporation co company gmbh ag sa sas sarl srl spa bv nv plc pty pte kg ohg "
+    "inc incorporated llc llp ltd limited corp corporation co company gmbh ag sa sas sarl "
+    "srl spa bv nv plc pty pte kg ohg "
     "ab oy as aps the and & of group holding holdings international intl sl lda ltda".split()
 )
 _COMMA_TAIL = re.compile(r",\s*(?:of|\d+(?:st|nd|rd|th))\b.*$")
@@ -109,7 +129,7 @@ def surname_parts(value: str) -> tuple[str, str]:
         return "", ""
     if value.isascii() and value.isalpha():
         return value.lower(), ""
-    tokens, suffix = _take_suffix(_tokens(value.split(", of ")[0]))
+    tokens, suffix = _take_suffix(_tokens(value.split(", of ", maxsplit=1)[0]))
     suffix = suffix or _numbered_suffix(value)
     return _plain(" ".join(tokens)).replace("-", " "), suffix
 

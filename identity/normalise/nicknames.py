@@ -4,6 +4,8 @@ A form may stand in several families ("Chris", "Sam", "Alex"): two forms agree w
 The list is our own, from general knowledge of English and of the commonest European and Arabic spellings.
 """
 
+# ruff: noqa: E501  (one family a line)
+
 from __future__ import annotations
 
 from functools import cache

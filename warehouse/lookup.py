@@ -6,7 +6,7 @@ Every query is a point look-up: first the id map through its index, then the row
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -324,12 +324,34 @@ def _contacts(connection: duckdb.DuckDBPyConnection, record_numbers: list[int], 
     return [Contact(*values) for values in connection.execute(query, [limit]).fetchall()]
 
 
-def plain(value: object) -> object:
-    """Return a value of a profile as JSON knows it: times in ISO 8601 with Z, money as text.
-
-    >>> plain(Decimal("1.50"))
-    '1.50'
+def candidates(connection: duckdb.DuckDBPyConnection, customer_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what tells some customers apart, in their order."""
+    query = """
+        SELECT customer_id, coalesce(full_name, nullif(concat_ws(' ', given_name, surname), '')) AS full_name,
+               email, phone, city, strftime(last_seen_at, '%Y-%m-%d') AS last_seen, event_count
+        FROM customers WHERE customer_id IN (SELECT unnest(?)) ORDER BY list_position(?, customer_id)
     """
+    cursor = connection.execute(query, [list(customer_ids), list(customer_ids)])
+    names = [str(column[0]) for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def as_json(value: object) -> Any:
+    """Return a profile, or a part of one, as JSON knows it: times in ISO 8601 with Z, money as text.
+
+    >>> as_json(Match("C1", "name", "Ann")), as_json(Decimal("1.50"))
+    ({'customer_id': 'C1', 'matched_by': 'name', 'value': 'Ann'}, '1.50')
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: as_json(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return _plain(value)
+
+
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date | Decimal):

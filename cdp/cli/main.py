@@ -20,6 +20,10 @@ from cdp.errors import CdpError, nearest
 # name -> (module, help line); the module holds the click command as ``command``.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("cdp.cli.init", "Make a workspace, empty or with the demo's data."),
+    "sql": ("cdp.cli.sql", "Ask the current release one question in SQL."),
+    "profile": ("cdp.cli.profile", "Show one customer, found by any identifier or name."),
+    "explain": ("cdp.cli.explain", "Say why two records are one person, or why not."),
+    "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
     "config": ("cdp.cli.config", "Check cdp.yaml; print its JSON Schema."),
 }
 

@@ -13,8 +13,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cdp.cli.terminal import printable
+
 if TYPE_CHECKING:
     from warehouse.lookup import Contact, Profile
+
+PIPE_COLUMNS = 120
 
 _STATE_STYLES = {"granted": "green", "denied": "red", "unknown": "dim"}
 _DIRECTIONS = {"inbound": "→", "outbound": "←"}
@@ -73,10 +77,10 @@ def _head(profile: Profile) -> Panel:
     lines = [" · ".join(reach), seen, size] if reach else [seen, size]
     if profile.former_ids:
         lines.append("formerly " + ", ".join(profile.former_ids))
-    body = Text("\n".join(lines))
+    body = Text("\n".join(printable(line) for line in lines))
     return Panel(
         body,
-        title=Text(display_name(profile), style="bold"),
+        title=Text(printable(display_name(profile)), style="bold"),
         title_align="left",
         subtitle=Text(f"{profile.customer_id} · release {profile.release}", style="dim"),
         subtitle_align="right",
@@ -151,6 +155,10 @@ def _table(title: str, *headings: str) -> Table:
     return table
 
 
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*(printable(cell) for cell in cells))
+
+
 def _golden(profile: Profile) -> Table:
     order = list(profile.columns)
     table = _table("Who", "", "value", "from", "as of", "rule")
@@ -160,7 +168,7 @@ def _golden(profile: Profile) -> Table:
     for golden in known:
         name = golden.attribute.replace("_", " ")
         rule = (golden.rule or "").replace("_", " ")
-        table.add_row(name, golden.value, golden.source or "", _date(golden.observed_at), rule)
+        _add(table, name, golden.value, golden.source or "", _date(golden.observed_at), rule)
     return table
 
 
@@ -168,7 +176,7 @@ def _identifiers(profile: Profile) -> Table:
     table = _table("Identifiers", "type", "value", "from", "last seen")
     for found in profile.identifiers:
         kind = f"{found.type} ({found.namespace})" if found.namespace else found.type
-        table.add_row(kind, found.value, ", ".join(found.sources), _date(found.last_seen_at))
+        _add(table, kind, found.value, ", ".join(found.sources), _date(found.last_seen_at))
     return table
 
 
@@ -177,7 +185,7 @@ def _records(profile: Profile) -> Table:
     table.columns[1].justify = table.columns[2].justify = "right"
     for record in profile.records:
         chance = "" if record.match_probability is None else f"{record.match_probability:.4f}"
-        table.add_row(record.record_key, f"{record.event_count:,}", chance)
+        _add(table, record.record_key, f"{record.event_count:,}", chance)
     return table
 
 
@@ -193,8 +201,10 @@ def _why(profile: Profile) -> Text:
     if weakest is not None:
         pair = f"{weakest.left_record} ↔ {weakest.right_record}"
         weight = "" if weakest.match_weight is None else f" (match weight {weakest.match_weight:+.1f})"
-        text.append(f"\nWeakest link: {pair}{weight}: {weakest.reason or weakest.kind}")
-        text.append(f"\nMore: cdp explain {weakest.left_record} {weakest.right_record}", style="dim")
+        text.append("\n" + printable(f"Weakest link: {pair}{weight}: {weakest.reason or weakest.kind}"))
+        text.append(
+            "\n" + printable(f"More: cdp explain {weakest.left_record} {weakest.right_record}"), style="dim"
+        )
     return text
 
 
@@ -204,7 +214,8 @@ def _history(profile: Profile) -> Table:
     table = _table(title, "when", "channel", "", "what", "about", "amount")
     table.columns[5].justify = "right"
     for contact in profile.contacts:
-        table.add_row(
+        _add(
+            table,
             f"{contact.occurred_at:%Y-%m-%d %H:%M}" + ("?" if contact.time_flag else ""),
             contact.channel,
             _DIRECTIONS.get(contact.direction or "", ""),

@@ -6,6 +6,7 @@ An asset's body calls one stage and reports; what a stage does is in :mod:`pipel
 # No postponed annotations here: Dagster reads the type of ``context`` as it stands.
 import contextlib
 import errno
+import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +32,8 @@ CHECK_GROUPS = {
 }
 _GROUP_OF = {"structure": "structure", "row": "rows", "warning": "plausibility"}
 _NOT_WORTH_A_RETRY = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT}
-_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+RETRIES = 2
+RETRY_SECONDS = 5
 
 
 def days(start: date) -> dg.DailyPartitionsDefinition:
@@ -79,7 +81,6 @@ def _raw(name: str, source: "SourceSettings", partitions: dg.DailyPartitionsDefi
         "Today's partition lands what is new; an older one checks its files against the ledger.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=_RETRY,
         freshness_policy=fresh,
         required_resource_keys={SESSION},
     )
@@ -109,7 +110,6 @@ def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDef
         "under the mapping in use; an older one makes its events again.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=_RETRY,
         metadata={"dagster/column_schema": metadata.event_columns()},
         check_specs=[
             dg.AssetCheckSpec(group, asset=key, description=about, blocking=group == "structure")
@@ -245,15 +245,15 @@ def _session(context: dg.AssetExecutionContext) -> Session:
 
 @contextlib.contextmanager
 def failing_well() -> Iterator[None]:
-    """Turn errors that a second try cannot mend into failures that are not tried again."""
+    """Ask for another try where the machine may have been the trouble, and only there."""
     try:
         yield
     except CdpError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    except OSError as error:
-        if error.errno in _NOT_WORTH_A_RETRY:
-            raise dg.Failure(f"{type(error).__name__}: {error.strerror}", allow_retries=False) from error
-        raise
+    except (OSError, sqlite3.OperationalError) as error:
+        if getattr(error, "errno", None) in _NOT_WORTH_A_RETRY:
+            raise dg.Failure(f"{type(error).__name__} {error.errno}", allow_retries=False) from error
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
 
 
 def _partition_days(context: dg.AssetExecutionContext) -> list[str]:

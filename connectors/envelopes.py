@@ -1,15 +1,13 @@
-"""Envelopes: a chunk of payloads becomes rows of the raw zone, column by column.
+"""Envelopes: gathered payloads become rows of the raw zone, column by column.
 
-The payloads are checked in bulk (UTF-8, JSON, size), and the envelope's own fields are taken out
-in one pass. What cannot be read leaves the chunk with a reason, as rows of the quarantine zone.
+The envelope's own fields are taken out of all payloads in one pass. What cannot be read
+(:mod:`connectors.reading`) becomes rows of the quarantine zone, each with its reason.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,12 +19,14 @@ from cdp.duck import quote
 from cdp.schemas import QUARANTINE, RAW, RAW_SCHEMA_VERSION, TIMESTAMP
 from connectors import times
 from connectors.mapping import JOIN
-from connectors.protocol import JSON, Chunk, Connector, Rejected
+from connectors.protocol import JSON, Connector
+from connectors.reading import Gathered, Item, Readable
 
 if TYPE_CHECKING:
     import duckdb
 
-MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+# 64 stable bits of the id: DuckDB's own hash() may change with its version.
+_HASH = "md5_number_lower(event_id)::UBIGINT"
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,6 @@ class EnvelopeContext:
     received_at: datetime
     timezone: str = "UTC"
     region: str | None = None
-
-
-@dataclass
-class Occurrences:
-    """How often each content has been seen in the item so far (for ids made from content)."""
-
-    seen: Counter[bytes] = field(default_factory=Counter)
-
-    def event_id(self, canonical: bytes) -> str:
-        key = hashlib.sha256(canonical).digest()[:16]
-        occurrence = self.seen[key]
-        self.seen[key] += 1
-        return ids.content_event_id(canonical, occurrence)
 
 
 def canonical(payload: bytes, content_type: str) -> bytes:
@@ -70,104 +57,19 @@ def canonical(payload: bytes, content_type: str) -> bytes:
 
 
 def seal(
-    connection: duckdb.DuckDBPyConnection,
-    connector: Connector,
-    chunk: Chunk,
-    context: EnvelopeContext,
-    *,
-    origin_sha: str,
-    occurrences: Occurrences,
+    connection: duckdb.DuckDBPyConnection, connector: Connector, gathered: Gathered, context: EnvelopeContext
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the chunk's rows for the raw zone (``RAW``) and for quarantine (``QUARANTINE``)."""
-    reader = _Reader(connector, chunk)
-    fields = reader.fields(connection, context)
-    raw = _raw_table(connection, reader, fields, context, origin_sha, occurrences)
-    quarantine = quarantine_table(
-        connection, connector, reader.rejected, context, origin_sha=origin_sha, occurrences=occurrences
-    )
-    return raw, quarantine
+    """Return the rows of what was gathered for the raw zone (``RAW``) and for quarantine (``QUARANTINE``)."""
+    import duckdb
 
-
-class _Reader:
-    """The readable payloads of a chunk: columns row, sent, payload, fingerprint, document."""
-
-    def __init__(self, connector: Connector, chunk: Chunk) -> None:
-        self.connector = connector
-        self.rejected: list[Rejected] = list(chunk.rejected)
-        count = len(chunk.payloads)
-        self.table = pa.table(
-            {
-                "row": pa.array(chunk.rows, pa.int64()),
-                "sent": pa.array(chunk.sent, pa.string()) if chunk.sent else pa.nulls(count, pa.string()),
-                "payload": pa.array(chunk.payloads, pa.binary()),
-                "fingerprint": pa.array(map(ids.fingerprint, chunk.payloads), pa.binary(16), size=count),
-            }
-        )
-        self._reject(pc.greater(pc.binary_length(self.table["payload"]), MAX_PAYLOAD_BYTES), "payload_too_large")
-        if connector.decode is not None:
-            self._decode()
-        else:
-            self._read_text(self.table["payload"])
-
-    def fields(self, connection: duckdb.DuckDBPyConnection, context: EnvelopeContext) -> pa.Table:
-        """Return event_id, type, occurred_at and sent_at per payload, after rejecting invalid JSON."""
-        import duckdb
-
-        try:
-            return _fields(connection, self.table, self.connector, context)
-        except duckdb.InvalidInputException:  # some document is not JSON: find out which
-            connection.register("documents", self.table)
-            valid = connection.sql("SELECT json_valid(document) AS ok FROM documents").to_arrow_table()["ok"]
-            self._reject(pc.invert(valid), "invalid_json")
-            return _fields(connection, self.table, self.connector, context)
-
-    def _reject(self, bad: pa.ChunkedArray, reason: str) -> None:
-        if not pc.any(bad, min_count=0).as_py():
-            return
-        gone = self.table.filter(bad)
-        for row, payload in zip(gone["row"].to_pylist(), gone["payload"].to_pylist(), strict=True):
-            self.rejected.append(Rejected(row, payload, reason, f"{len(payload)} bytes"))
-        self.table = self.table.filter(pc.invert(bad))
-
-    def _decode(self) -> None:
-        """Read payloads that are not JSON; the first document of each gives the envelope's fields."""
-        decoded = [decode(self.connector, payload) for payload in self.table["payload"].to_pylist()]
-        reasons = {outcome for outcome in decoded if isinstance(outcome, str)}
-        first = [None if isinstance(outcome, str) else outcome[0] if outcome else b"{}" for outcome in decoded]
-        self.table = self.table.append_column("document", pa.array(first, pa.binary()))
-        for reason in sorted(reasons):
-            self._reject(pa.chunked_array([[outcome == reason for outcome in decoded]]), reason)
-            decoded = [outcome for outcome in decoded if outcome != reason]
-        documents = self.table["document"]
-        self.table = self.table.drop_columns("document")
-        self._read_text(documents)
-
-    def _read_text(self, documents: pa.ChunkedArray) -> None:
-        try:
-            self.table = self.table.append_column("document", documents.cast(pa.string()))
-        except pa.ArrowInvalid:
-            bad = pa.chunked_array([[not _is_utf8(document) for document in documents.to_pylist()]])
-            self._reject(bad, "not_utf8")
-            self.table = self.table.append_column("document", documents.filter(pc.invert(bad)).cast(pa.string()))
-
-
-def _is_utf8(data: bytes) -> bool:
+    readable = Readable(connector, gathered)
     try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def decode(connector: Connector, payload: bytes) -> list[bytes] | str:
-    """Return the JSON documents of a payload, or the reason (a word) why it cannot be read."""
-    if connector.decode is None:
-        return [payload]
-    try:
-        return connector.decode(payload)
-    except ValueError as error:
-        reason = str(error)
-        return reason if reason.replace("_", "").isalnum() and len(reason) < 40 else "unreadable_payload"
+        fields = _fields(connection, readable.table, connector, context)
+    except duckdb.InvalidInputException:  # some document is not JSON: find out which
+        readable.reject_invalid_json(connection)
+        fields = _fields(connection, readable.table, connector, context)
+    raw = _raw_table(connection, readable, fields, gathered.items, context)
+    return raw, _quarantine_table(connection, readable, gathered.items, context)
 
 
 def _atoms(paths: Iterable[str]) -> list[str]:
@@ -199,116 +101,102 @@ def _fields(
             {_first(envelope.occurred_at, paths)} AS occurred_text,
             coalesce({_first(envelope.sent_at, paths)}, sent) AS sent_text
           FROM extracted)
-        SELECT event_id, type, {occurred.instant} AS occurred_at, {sent.instant} AS sent_at FROM named
+        SELECT event_id, {_HASH} AS event_hash, type, {occurred.instant} AS occurred_at, {sent.instant} AS sent_at
+        FROM named
         """
     ).to_arrow_table()
 
 
-def _event_hashes(connection: duckdb.DuckDBPyConnection, event_ids: pa.Array) -> pa.ChunkedArray:
-    connection.register("ids", pa.table({"event_id": event_ids}))
-    return connection.sql("SELECT md5_number_lower(event_id)::UBIGINT AS h FROM ids").to_arrow_table()["h"]
-
-
-def _filled_ids(found: pa.ChunkedArray, content_id: Callable[[int], str]) -> pa.Array:
-    if found.null_count == 0:
-        return found.combine_chunks()
-    return pa.array(
-        [value if value is not None else content_id(index) for index, value in enumerate(found.to_pylist())], pa.string()
+def _content_ids(
+    connection: duckdb.DuckDBPyConnection, fields: pa.Table, readable: Readable, items: Sequence[Item]
+) -> tuple[pa.Array, pa.Array]:
+    """Return all event ids and their hashes: the source's own, and those made from content."""
+    own_ids, hashes = fields["event_id"].combine_chunks(), fields["event_hash"].combine_chunks()
+    if own_ids.null_count == 0:
+        return own_ids, hashes
+    missing = pc.is_null(own_ids)
+    lacking = readable.table.select(["item", "payload"]).filter(missing)
+    content_type = readable.connector.content_type
+    made = pa.array(
+        [
+            items[item].event_id(canonical(payload, content_type))
+            for item, payload in zip(lacking["item"].to_pylist(), lacking["payload"].to_pylist(), strict=True)
+        ],
+        pa.string(),
     )
+    made_hashes = _hashes(connection, made)
+    return pc.replace_with_mask(own_ids, missing, made), pc.replace_with_mask(hashes, missing, made_hashes)
+
+
+def _hashes(connection: duckdb.DuckDBPyConnection, event_ids: pa.Array) -> pa.Array:
+    connection.register("ids", pa.table({"event_id": event_ids}))
+    return connection.sql(f"SELECT {_HASH} AS h FROM ids").to_arrow_table()["h"].combine_chunks()
 
 
 def _raw_table(
     connection: duckdb.DuckDBPyConnection,
-    reader: _Reader,
+    readable: Readable,
     fields: pa.Table,
+    items: Sequence[Item],
     context: EnvelopeContext,
-    origin_sha: str,
-    occurrences: Occurrences,
 ) -> pa.Table:
-    payloads = reader.table["payload"]
-    if not len(payloads):
+    table = readable.table
+    if not table.num_rows:
         return RAW.empty_table()
-
-    def content_id(index: int) -> str:
-        return occurrences.event_id(canonical(payloads[index].as_py(), reader.connector.content_type))
-
-    return _table(
-        connection,
-        reader.connector,
-        context,
-        origin_sha,
-        event_ids=_filled_ids(fields["event_id"], content_id),
-        rows=reader.table["row"],
-        payloads=payloads,
-        fingerprints=reader.table["fingerprint"],
-        columns={name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")},
-    )
+    event_ids, hashes = _content_ids(connection, fields, readable, items)
+    columns = {name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")}
+    columns |= {"event_id": event_ids, "event_hash": hashes, "origin_row": table["row"]}
+    columns |= {"payload": table["payload"], "fingerprint": table["fingerprint"]}
+    return _table(readable.connector, context, columns, _shas(table["item"], items))
 
 
-def quarantine_table(
-    connection: duckdb.DuckDBPyConnection,
-    connector: Connector,
-    rejected: Iterable[Rejected],
-    context: EnvelopeContext,
-    *,
-    origin_sha: str,
-    occurrences: Occurrences,
+def _shas(item_of: pa.Array | pa.ChunkedArray, items: Sequence[Item]) -> pa.Array | pa.ChunkedArray:
+    return pc.take(pa.array([item.sha for item in items], pa.string()), item_of)
+
+
+def _quarantine_table(
+    connection: duckdb.DuckDBPyConnection, readable: Readable, items: Sequence[Item], context: EnvelopeContext
 ) -> pa.Table:
-    """Return rejected pieces as rows of the quarantine zone (``QUARANTINE``), in the item's order."""
-    pieces = sorted(rejected, key=lambda piece: piece.row)
+    """Return rejected pieces as rows of the quarantine zone, in the order of their items."""
+    pieces = sorted(readable.rejected, key=lambda piece: (piece[0], piece[1].row))
     if not pieces:
         return QUARANTINE.empty_table()
-    nothing = {
+    event_ids = pa.array([items[item].event_id(piece.payload) for item, piece in pieces], pa.string())
+    columns = {
         "type": pa.nulls(len(pieces), pa.string()),
         "occurred_at": pa.nulls(len(pieces), TIMESTAMP),
         "sent_at": pa.nulls(len(pieces), TIMESTAMP),
+        "event_id": event_ids,
+        "event_hash": _hashes(connection, event_ids),
+        "origin_row": pa.array([piece.row for _, piece in pieces], pa.int64()),
+        "payload": pa.array([piece.payload for _, piece in pieces], pa.binary()),
+        "fingerprint": pa.array([ids.fingerprint(piece.payload) for _, piece in pieces], pa.binary(16)),
     }
-    table = _table(
-        connection,
-        connector,
-        context,
-        origin_sha,
-        event_ids=pa.array([occurrences.event_id(piece.payload) for piece in pieces], pa.string()),
-        rows=pa.array([piece.row for piece in pieces], pa.int64()),
-        payloads=pa.array([piece.payload for piece in pieces], pa.binary()),
-        fingerprints=pa.array([ids.fingerprint(piece.payload) for piece in pieces], pa.binary(16)),
-        columns=nothing,
-    )
+    item_of = pa.array([item for item, _ in pieces], pa.int32())
+    table = _table(readable.connector, context, columns, _shas(item_of, items))
     for name in ("reason", "detail", "context"):
-        values = pa.array([getattr(piece, name) for piece in pieces], pa.string())
+        values = pa.array([getattr(piece, name) for _, piece in pieces], pa.string())
         table = table.append_column(QUARANTINE.field(name), values)
     return table
 
 
 def _table(
-    connection: duckdb.DuckDBPyConnection,
     connector: Connector,
     context: EnvelopeContext,
-    origin_sha: str,
-    *,
-    event_ids: pa.Array,
-    rows: pa.Array | pa.ChunkedArray,
-    payloads: pa.Array | pa.ChunkedArray,
-    fingerprints: pa.Array | pa.ChunkedArray,
-    columns: dict[str, pa.ChunkedArray | pa.Array],
+    columns: dict[str, pa.Array | pa.ChunkedArray],
+    origin_shas: pa.Array | pa.ChunkedArray,
 ) -> pa.Table:
     constants = {
         "source": context.source,
         "channel": connector.channel,
         "received_at": context.received_at,
         "batch_id": context.batch_id,
-        "origin_file_sha": origin_sha,
         "connector_version": f"{connector.name}/{connector.version}",
         "schema_version": RAW_SCHEMA_VERSION,
         "content_type": connector.content_type,
     }
-    values: dict[str, pa.Array | pa.ChunkedArray] = {
-        name: pa.repeat(pa.scalar(value, RAW.field(name).type), len(rows)) for name, value in constants.items()
-    }
+    count = len(origin_shas)
+    values = {name: pa.repeat(pa.scalar(value, RAW.field(name).type), count) for name, value in constants.items()}
     values |= columns
-    values["event_id"] = event_ids
-    values["origin_row"] = rows
-    values["event_hash"] = _event_hashes(connection, event_ids)
-    values["fingerprint"] = fingerprints
-    values["payload"] = payloads
+    values["origin_file_sha"] = origin_shas
     return pa.table([values[name] for name in RAW.names], schema=RAW)

@@ -21,8 +21,9 @@ from cdp.lake import Lake, StoredFile, raw_path
 from cdp.ledger import Ledger, timestamp
 from connectors import inbox
 from connectors.duplicates import Known, LandedFile, Verdict
-from connectors.envelopes import EnvelopeContext, Occurrences, seal
-from connectors.protocol import CHUNK_ROWS, Connector, SplitContext
+from connectors.envelopes import EnvelopeContext, seal
+from connectors.protocol import Connector, SplitContext
+from connectors.reading import Gathered, Item
 
 if TYPE_CHECKING:
     import duckdb
@@ -176,7 +177,7 @@ class _Batch:
         self, group: Sequence[inbox.InboxFile], unreadable: list[inbox.Unreadable], progress: Progress
     ) -> LandedBatch | None:
         read: list[tuple[inbox.InboxFile, str]] = []
-        raw, quarantine = _Buffer(), _Buffer()
+        gathered = Gathered()
         for item in group:
             data = inbox.read(item)
             if isinstance(data, inbox.Unreadable):
@@ -184,31 +185,31 @@ class _Batch:
                 continue
             origin_sha = inbox.sha(data)
             read.append((item, origin_sha))
-            for good, bad in self._envelopes(item, data, origin_sha):
-                self._write(raw.add(good), "raw")
-                self._write(quarantine.add(bad), "quarantine")
+            split = SplitContext(item.origin, self.source.encoding, self.source.delimiter, self.source.sheet)
+            origin = Item(origin_sha)
+            for chunk in self.connector.split(data, split):
+                gathered.add(chunk, origin)
+                if gathered.full:
+                    self._seal(gathered)
+                    gathered = Gathered()
             progress(item.origin, item.size)
-        self._write(raw.rest(), "raw")
-        self._write(quarantine.rest(), "quarantine")
+        if gathered:
+            self._seal(gathered)
         return self._commit(read)
 
-    def _envelopes(
-        self, item: inbox.InboxFile, data: bytes, origin_sha: str
-    ) -> Iterator[tuple[pa.Table, pa.Table]]:
+    def _seal(self, gathered: Gathered) -> None:
+        """Write what was gathered: one file for the raw zone, one for quarantine, neither empty."""
         context = EnvelopeContext(
             self.source.name, self.batch_id, self.received_at, self.source.timezone, self.source.region
         )
-        split = SplitContext(item.origin, self.source.encoding, self.source.delimiter, self.source.sheet)
-        occurrences = Occurrences()
-        for chunk in self.connector.split(data, split):
-            yield seal(
-                self.connection, self.connector, chunk, context, origin_sha=origin_sha, occurrences=occurrences
-            )
+        raw, quarantine = seal(self.connection, self.connector, gathered, context)
+        if raw.num_rows:
+            self._write(raw.combine_chunks(), "raw")
+        if quarantine.num_rows:
+            self._write(quarantine.combine_chunks(), "quarantine")
 
-    def _write(self, table: pa.Table | None, zone: str) -> None:
-        """Write a full part, unless its very bytes have landed before."""
-        if table is None:
-            return
+    def _write(self, table: pa.Table, zone: str) -> None:
+        """Write a part, unless its very bytes have landed before."""
         sha16 = ids.sha16(self.source.name, b"".join(_contents(table["fingerprint"])))
         same = self.ledger.value(
             "SELECT file_id FROM files WHERE source = ? AND zone = ? AND sha16 = ?", (self.source.name, zone, sha16)
@@ -302,23 +303,3 @@ def _outcomes(part: _Part, run_id: str) -> Iterator[tuple[int, int, str, str, st
             yield part.file_id, row, event_id, "duplicate", "landed_before", run_id
         else:
             yield part.file_id, row, event_id, "quarantined", reasons[row] if reasons else None, run_id
-
-
-class _Buffer:
-    """Gathers tables until they make a file of full row groups."""
-
-    def __init__(self) -> None:
-        self._tables: list[pa.Table] = []
-        self._rows = self._bytes = 0
-
-    def add(self, table: pa.Table) -> pa.Table | None:
-        self._tables.append(table)
-        self._rows += table.num_rows
-        self._bytes += table.nbytes
-        return self.rest() if self._rows >= CHUNK_ROWS or self._bytes >= 2 * BATCH_BYTES else None
-
-    def rest(self) -> pa.Table | None:
-        """Return what is gathered as one table, or None where that is nothing."""
-        tables, rows = self._tables, self._rows
-        self._tables, self._rows, self._bytes = [], 0, 0
-        return pa.concat_tables(tables).combine_chunks() if rows else None

@@ -18,9 +18,10 @@ from cdp.ledger import Ledger
 from cdp.schemas import OUTCOMES, RAW
 from connectors.compile import SourceContext
 from connectors.duplicates import Known, LandedFile
-from connectors.envelopes import EnvelopeContext, Occurrences, seal
+from connectors.envelopes import EnvelopeContext, seal
 from connectors.outcomes import PendingFile
 from connectors.protocol import Connector, SplitContext
+from connectors.reading import Gathered, Item
 from connectors.standardise import StandardisedBatch, standardise
 
 if TYPE_CHECKING:
@@ -100,14 +101,9 @@ def _sealed(
             header = piece.get("context")
             split = SplitContext("", source.encoding, source.delimiter, source.sheet, header and str(header))
             for chunk in connector.split(payload, split):
-                good, bad = seal(
-                    connection,
-                    connector,
-                    chunk,
-                    context,
-                    origin_sha=str(piece["origin_file_sha"]),
-                    occurrences=Occurrences(),
-                )
+                gathered = Gathered()
+                gathered.add(chunk, Item(str(piece["origin_file_sha"])))
+                good, bad = seal(connection, connector, gathered, context)
                 tables.append(good)
                 rows += [row] * good.num_rows
                 if bad.num_rows:

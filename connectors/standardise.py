@@ -23,7 +23,7 @@ from connectors.compile import (
     identifier_columns,
     mapped_query,
 )
-from connectors.envelopes import decode
+from connectors.reading import decode
 from connectors.mapping import Mapping, digest
 from connectors.protocol import Connector
 

@@ -1,0 +1,60 @@
+# The commands of the project. `make help` lists them; `make demo` and `make test` need nothing but
+# Python 3.11 or later, make and git.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+# No part of the tool chain calls home.
+export DAGSTER_DISABLE_TELEMETRY := 1
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help setup demo ui test check format bench soak lock clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+setup: $(STAMP)  ## Make the environment .venv (once; again when the lock changes)
+
+$(STAMP): requirements.lock pyproject.toml scripts/setup
+	@scripts/setup
+	@touch $@
+
+demo: $(STAMP)  ## Make the workspace demo/, run every stage on it, show what came out
+	@test -e demo/cdp.yaml || $(BIN)/cdp init demo --demo
+	@$(BIN)/cdp run -w demo
+
+ui: $(STAMP)  ## Open Dagster on the demo (stop with Ctrl-C)
+	@$(BIN)/dg dev
+
+test: $(STAMP)  ## Run the tests (under ten minutes on two cores)
+	@scripts/test "$(BIN)/python" "$(JOBS)" $(ARGS)
+
+check: $(STAMP)  ## ruff, mypy strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)  ## Bring the code into the common form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Measure 1M events, each stage beside its physical limit
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(STAMP)  ## The long campaigns of crashes and fuzzing (about an hour)
+	@HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(ARGS)
+
+lock:  ## Resolve pyproject.toml again into requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \
+		--quiet -o requirements.lock
+
+clean:  ## Remove the environment, the demo and all caches
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,39 @@
+"""What all tests share: where the shared data are, how hard Hypothesis tries, which tests run when."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+"""Larger test data, kept beside the checkout and not in it."""
+
+settings.register_profile("default", max_examples=60, deadline=None)
+settings.register_profile(
+    "ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True, database=None
+)
+settings.register_profile(
+    "soak", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of the shared data; a test that asks for it is skipped where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared test data (../shared, beside the checkout) are not here")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a developer's own settings and any telemetry away from the tests."""
+    for name in [name for name in os.environ if name.startswith("CDP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")

@@ -20,11 +20,19 @@ from cdp.errors import CdpError, nearest
 # name -> (module, help line); the module holds the click command as ``command``.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("cdp.cli.init", "Make a workspace, empty or with the demo's data."),
+    "run": ("cdp.cli.run", "Do the whole job: land, standardise, resolve, publish, export."),
+    "land": ("cdp.cli.land", "Land new input files; nothing is interpreted yet."),
+    "resolve": ("cdp.cli.resolve", "Standardise what has landed and find the people."),
+    "publish": ("cdp.cli.publish", "Publish a release and write the exports."),
     "sql": ("cdp.cli.sql", "Ask the current release one question in SQL."),
     "profile": ("cdp.cli.profile", "Show one customer, found by any identifier or name."),
     "explain": ("cdp.cli.explain", "Say why two records are one person, or why not."),
     "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
+    "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),
+    "sources": ("cdp.cli.sources", "Show the sources and what became of their data."),
     "config": ("cdp.cli.config", "Check cdp.yaml; print its JSON Schema."),
+    "backup": ("cdp.cli.backup", "Copy what cannot be made again: ledger, landed files, configuration."),
+    "doctor": ("cdp.cli.doctor", "Check ledger, files and accounting against each other."),
 }
 
 FAILED: Final = 1

@@ -1,0 +1,111 @@
+"""The end of a run, as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from identity.evaluate import Evaluation
+    from pipelines.overview import CustomerTotals, SourceTotals
+    from pipelines.report import RunReport, StageTime
+
+_COLUMNS = ("standardised", "duplicate", "superseded", "ignored", "quarantined")
+_STAGES = {
+    "start Dagster": "start",
+    "land": "land",
+    "standardise": "standardise",
+    "resolve": "resolve",
+    "check": "check",
+    "customers": "merge",
+    "publish": "publish",
+    "export": "export",
+}
+
+
+def sources_table(totals: Sequence[SourceTotals], report: RunReport) -> RenderableType:
+    """Return the outcomes per source: all so far, and how many envelopes this run landed."""
+    waiting = any(total.pending for total in totals)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(totals) > 1)
+    rows = [_row(total, report, waiting) for total in totals]
+    sums = [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]
+    table.add_column("source", "all")
+    headings = ["new", "landed", *_COLUMNS, *(["waiting"] if waiting else [])]
+    for heading, total in zip(headings, sums or [0] * len(headings), strict=True):
+        style = "yellow" if heading == "quarantined" and total else ""
+        table.add_column(heading, f"{total:,}", justify="right", style=style)
+    for name, numbers in rows:
+        table.add_row(name, *(f"{number:,}" if number else "·" for number in numbers))
+    return table
+
+
+def _row(total: SourceTotals, report: RunReport, waiting: bool) -> tuple[str, list[int]]:
+    landed = report.landed.get(total.source)
+    numbers = [landed.landed if landed else 0, total.landed, *(getattr(total, name) for name in _COLUMNS)]
+    return total.source, numbers + ([total.pending] if waiting else [])
+
+
+def customers_line(totals: CustomerTotals) -> Text:
+    """Return what the records became."""
+    text = Text()
+    text.append(f"{totals.records:,} records → ")
+    text.append(f"{totals.customers:,} customers", "bold green")
+    text.append(f" ({totals.anonymous:,} anonymous)" if totals.anonymous else "")
+    text.append(f"; {totals.several_channels:,} seen in two or more channels")
+    return text
+
+
+def accuracy_line(found: Evaluation) -> Text:
+    """Return how the customers compare with the known truth."""
+    text = Text("Against the known truth: precision ")
+    text.append(f"{found.pairwise_precision:.1%}", "bold")
+    text.append(", recall ")
+    text.append(f"{found.pairwise_recall:.1%}", "bold")
+    text.append(f" of {found.true_pairs:,} pairs of records; {found.entities:,} people in truth")
+    return text
+
+
+def times_line(times: Sequence[StageTime]) -> Text:
+    """Return the time of each stage."""
+    seconds: dict[str, float] = {}
+    for time in times:
+        if time.stage in _STAGES:
+            seconds[_STAGES[time.stage]] = seconds.get(_STAGES[time.stage], 0.0) + time.seconds
+    parts = [f"{stage} {seconds[stage]:.1f} s" for stage in _STAGES.values() if stage in seconds]
+    return Text(f"Time: {' · '.join(parts)} · all {sum(seconds.values()):.1f} s", "dim")
+
+
+def warnings(report: RunReport, totals: Sequence[SourceTotals], most_quarantined: float) -> list[Text]:
+    """Return what deserves a look: files that cannot be read, checks that failed, much quarantine."""
+    found = []
+    for name, landed in report.landed.items():
+        for problem in landed.unreadable:
+            found.append(Text(f"{name}: {problem.origin} cannot be read ({problem.problem}); the next run tries again.", "red"))
+    for standardised in report.standardised.values():
+        for check in standardised.checks:
+            if not check.passed:
+                found.append(
+                    Text(f"{standardised.source}: {check.check_name}: {check.observed} (expected: {check.expected})", "yellow")
+                )
+    for total in totals:
+        share = total.quarantined / total.landed if total.landed else 0.0
+        if share > most_quarantined:
+            found.append(
+                Text(
+                    f"{total.source}: {share:.0%} of its envelopes are in quarantine: "
+                    f"cdp quarantine list --source {total.source}",
+                    "yellow",
+                )
+            )
+    return found
+
+
+def heading(console: Console, text: str) -> None:
+    """Print a rule with a title."""
+    console.print(Rule(text, align="left", style="dim"))

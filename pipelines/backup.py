@@ -1,0 +1,92 @@
+"""Backup: the two SQLite files first, through SQLite's own backup, then the files that they list.
+
+A backup taken while a run works is whole: files are never changed once written, and whatever the
+copied ledger lists was there before it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cdp import durable
+from cdp.errors import CorruptError, UsageError
+from cdp.lake import CONFIG_FILE, Lake
+from cdp.ledger import Ledger, timestamp
+
+MANIFEST = "backup.json"
+SERVE = "serve.sqlite"
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """What was copied: files and bytes, of these ``kept`` that an earlier backup into this folder had."""
+
+    folder: Path
+    files: int
+    size: int
+    kept: int
+
+
+def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
+    """Copy what cannot be made again into the folder ``into``; a second time only what is new.
+
+    Raises :class:`UsageError` where ``into`` holds something else, :class:`CorruptError` where a file
+    that the ledger lists is missing.
+    """
+    lake = Lake(workspace)
+    if not lake.ledger_path.is_file():
+        raise UsageError(f"{workspace} holds no ledger.", hint="Name a workspace with -w that has run before.")
+    if into.resolve().is_relative_to(workspace.resolve()):
+        raise UsageError(f"{into} lies inside the workspace.", hint="Name a folder elsewhere, on another disk.")
+    if into.exists() and any(into.iterdir()) and not (into / MANIFEST).is_file():
+        raise UsageError(f"{into} is not empty and holds no earlier backup.", hint="Name another folder.")
+    durable.make_directory(into)
+    for name in (lake.ledger_path.name, SERVE):
+        if (workspace / name).is_file():
+            _copy_sqlite(workspace / name, into / name)
+    copied, kept, size = 0, 0, 0
+    for relative in _listed(workspace, into):
+        source, target = workspace / relative, into / relative
+        if not source.is_file():
+            raise CorruptError(f"{relative} is listed but missing.", hint="`cdp doctor` shows what is wrong.")
+        if target.is_file() and target.stat().st_size == source.stat().st_size and relative != CONFIG_FILE:
+            kept += 1
+        else:
+            _copy(source, target)
+            copied += 1
+        size += source.stat().st_size
+    manifest = {"created_at": timestamp(now), "files": copied + kept, "bytes": size}
+    durable.write_bytes(into / MANIFEST, json.dumps(manifest, indent=1).encode())
+    return BackupReport(into, copied + kept, size, kept)
+
+
+def _listed(workspace: Path, into: Path) -> Iterator[str]:
+    """Yield the configuration, and the landed files that the copied ledger lists."""
+    if (workspace / CONFIG_FILE).is_file():
+        yield CONFIG_FILE
+    with Ledger(into / Lake(workspace).ledger_path.name, read_only=True) as ledger:
+        for row in ledger.rows("SELECT path FROM files ORDER BY file_id"):
+            yield row["path"]
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    with durable.atomic_file(target) as temporary:
+        origin = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
+        copy = sqlite3.connect(temporary)
+        try:
+            origin.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            copy.close()
+            origin.close()
+
+
+def _copy(source: Path, target: Path) -> None:
+    with durable.atomic_file(target) as temporary:
+        shutil.copyfile(source, temporary)

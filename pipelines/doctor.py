@@ -1,0 +1,187 @@
+"""Doctor: ledger, files and accounting held against each other; it only looks."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cdp.lake import Lake
+from cdp.ledger import Ledger
+from cdp.lock import LOCK_FILE
+
+State = Literal["ok", "note", "wrong"]
+_PACKAGES = ("cdp", "dagster", "duckdb", "pyarrow", "great-expectations", "polars", "rapidfuzz")
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found. ``wrong`` needs somebody to act; ``advice`` says how."""
+
+    about: str
+    state: State
+    text: str
+    advice: str = ""
+
+
+def examine(workspace: Path) -> Iterator[Finding]:
+    """Yield what is right and wrong with a workspace. Raises :class:`CorruptError` without a ledger."""
+    yield _versions()
+    lake = Lake(workspace)
+    yield _lock(workspace)
+    with Ledger(lake.ledger_path, read_only=True) as ledger:
+        yield _sqlite(ledger)
+        yield _landed(lake, ledger)
+        yield _events(lake, ledger)
+        yield from _accounting(ledger)
+        yield _identity(lake, ledger)
+        yield _release(lake, ledger)
+        yield _orphans(lake, ledger)
+        yield _runs(ledger)
+
+
+def _versions() -> Finding:
+    found = [f"Python {platform.python_version()}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{name} missing")
+    state: State = "ok" if sys.version_info >= (3, 11) else "wrong"
+    return Finding("versions", state, ", ".join(found))
+
+
+def _lock(workspace: Path) -> Finding:
+    path = workspace / LOCK_FILE
+    if not path.is_file():
+        return Finding("lock", "ok", "free")
+    with path.open("r+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Finding("lock", "note", f"held: {handle.read().strip() or 'by an unknown process'}")
+        return Finding("lock", "ok", "free")
+
+
+def _sqlite(ledger: Ledger) -> Finding:
+    result = ledger.value("PRAGMA quick_check")
+    if result == "ok":
+        return Finding("ledger", "ok", f"{ledger.path.name} is sound")
+    return Finding("ledger", "wrong", f"{ledger.path.name}: {result}", "Restore ledger.sqlite from a backup.")
+
+
+def _landed(lake: Lake, ledger: Ledger) -> Finding:
+    from pipelines.stages.land import file_problem
+
+    rows = ledger.rows("SELECT path, rows, size FROM files ORDER BY file_id")
+    wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["rows"], size=row["size"]))]
+    advice = "Landed files cannot be made again: restore them from a backup."
+    return _files("landed files", len(rows), wrong, advice)
+
+
+def _events(lake: Lake, ledger: Ledger) -> Finding:
+    from pipelines.stages.land import file_problem
+
+    rows = ledger.rows("SELECT path, events, size FROM event_files WHERE current ORDER BY path")
+    wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["events"], size=row["size"]))]
+    return _files("event files", len(rows), wrong, "Make them again: cdp run --full.")
+
+
+def _files(about: str, total: int, wrong: list[str], advice: str) -> Finding:
+    if not wrong:
+        return Finding(about, "ok", f"{total:,} as written")
+    more = f" … and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return Finding(about, "wrong", " ".join(wrong[:_SHOWN]) + more, advice)
+
+
+def _accounting(ledger: Ledger) -> Iterator[Finding]:
+    from connectors import outcomes
+
+    batches = outcomes.counts(ledger)
+    wrong = [batch.batch_id for batch in batches if not batch.holds]
+    landed = sum(batch.landed for batch in batches)
+    if wrong:
+        text = f"batches {', '.join(wrong[:_SHOWN])} do not add up"
+        yield Finding("accounting", "wrong", text, "Please report it, with the output of `cdp sources`.")
+    else:
+        yield Finding("accounting", "ok", f"{landed:,} envelopes of {len(batches):,} batches, each with one outcome")
+    waiting = sum(batch.pending for batch in batches)
+    if waiting:
+        yield Finding("accounting", "note", f"{waiting:,} envelopes have landed and wait", "cdp run")
+    half = ledger.value("SELECT count(*) FROM batches WHERE state = 'intent'")
+    if half:
+        yield Finding("accounting", "note", f"{half} batches were begun and not finished", "cdp run takes them up")
+
+
+def _identity(lake: Lake, ledger: Ledger) -> Finding:
+    import pyarrow.parquet as pq
+
+    from cdp.ids import customer_id
+    from pipelines.stages.resolve import SEQUENCE, newest
+
+    generation = newest(ledger)
+    if generation is None:
+        return Finding("identity", "note", "nothing has been resolved yet", "cdp run")
+    path = lake.path(generation.path) / "id_map.parquet"
+    if not path.is_file():
+        return Finding("identity", "wrong", f"{generation.path} is missing", "Make it again: cdp resolve --full.")
+    table = pq.read_table(path)
+    known = dict(ledger.rows("SELECT record_key, customer_id FROM id_map"))
+    pairs = zip(table["record_key"].to_pylist(), table["customer_id"].to_pylist(), strict=True)
+    different = sum(1 for record, customer in pairs if known.get(record) != customer)
+    newest_id = max(known.values(), default="")
+    if different:
+        return Finding("identity", "wrong", f"{different} records have another id in the ledger", "cdp resolve --full")
+    if newest_id and newest_id >= customer_id(ledger.next_number(SEQUENCE)):
+        return Finding("identity", "wrong", f"the sequence would give {newest_id} again", "Restore the ledger.")
+    return Finding("identity", "ok", f"{generation.records:,} records, {generation.customers:,} customers")
+
+
+def _release(lake: Lake, ledger: Ledger) -> Finding:
+    from warehouse import release as releases
+
+    standing = releases.find_current(lake)
+    listed = {row[0] for row in ledger.rows("SELECT version FROM releases WHERE retired = 0")}
+    if standing is None:
+        return Finding("release", "wrong" if listed else "note", "there is no current release", "cdp run")
+    if standing.version not in listed:
+        return Finding("release", "wrong", f"{standing.version} is not in the ledger", "cdp run")
+    for entry in standing.manifest["files"]:
+        found = releases.file_entry(standing.folder / entry["name"])
+        if found != entry:
+            text = f"{standing.version}/{entry['name']} is not what was published"
+            return Finding("release", "wrong", text, "Publish again: cdp publish --full.")
+    return Finding("release", "ok", f"{standing.version} is as published; {len(listed)} releases kept")
+
+
+def _orphans(lake: Lake, ledger: Ledger) -> Finding:
+    from pipelines.sweep import listed
+
+    known = listed(lake, ledger)
+    found = [
+        path
+        for zone in ("landing", "events", "identity")
+        for path in lake.path(zone).rglob("*")
+        if path.is_file() and path.relative_to(lake.root).as_posix() not in known
+    ]
+    if not found:
+        return Finding("orphans", "ok", "none")
+    size = sum(path.stat().st_size for path in found)
+    return Finding("orphans", "note", f"{len(found)} files ({size:,} bytes) that nothing lists", "the next run removes them")
+
+
+def _runs(ledger: Ledger) -> Finding:
+    rows = ledger.rows("SELECT run_id, status, summary FROM runs ORDER BY started_at DESC LIMIT 1")
+    if not rows:
+        return Finding("last run", "note", "none yet")
+    run = rows[0]
+    failed = json.loads(run["summary"] or "{}").get("failed")
+    state: State = "ok" if run["status"] == "succeeded" else "note"
+    return Finding("last run", state, f"{run['run_id']} {run['status']}" + (f" ({failed})" if failed else ""))

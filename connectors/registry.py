@@ -16,6 +16,13 @@ CONNECTORS: dict[str, str] = {
     "segment": "connectors.segment",
     "rudderstack": "connectors.segment",
     "files": "connectors.files",
+    "sendgrid": "connectors.sendgrid",
+    "mail": "connectors.mail",
+    "twilio": "connectors.twilio",
+    "asterisk": "connectors.asterisk",
+    "whatsapp": "connectors.whatsapp",
+    "instagram": "connectors.instagram",
+    "mastodon": "connectors.mastodon",
 }
 
 

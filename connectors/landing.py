@@ -94,8 +94,8 @@ def land(
     pending = inbox.files(lake.root, source.paths, cursors)
     if not pending:
         return report
-    known = Known(lake, _landed_files(ledger, source.name))
     with connect() as connection:
+        known = Known(lake, _landed_files(ledger, source.name), connection)
         for group in _groups(pending):
             batch = _Batch(source, connector, lake, ledger, known, connection, now=now, run_id=run_id)
             landed = batch.land(group, report.unreadable, progress)

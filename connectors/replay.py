@@ -67,8 +67,9 @@ def reread(
     pieces = quarantined.take(wanted).append_column("raw_row", wanted).to_pylist()
     raw, rows, fates = _sealed(pieces, source, connector)
     landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
-    known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed])
-    repeated = known.check(raw, file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
+    with connect() as connection:
+        known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed], connection)
+        repeated = known.check(raw, file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
     for row, is_repeated in zip(rows, repeated.to_pylist(), strict=True):
         if is_repeated:
             fates[row] = ("duplicate", "landed_since")

@@ -70,8 +70,9 @@ def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
         f"WHEN regexp_full_match({text}, '\\d{{12,13}}') THEN make_timestamptz({text}::BIGINT * 1000) "
         f"WHEN regexp_full_match({text}, '\\d{{16}}') THEN make_timestamptz({text}::BIGINT) END"
     )
-    naive = f"coalesce(try_cast({text} AS TIMESTAMP), try_strptime({text}, {_formats(by_region + _LOCAL)}))"
-    local = _localised(naive, timezone)
+    # The common forms first: each format that is tried and fails costs more than a cast.
+    iso = _localised(f"try_cast({text} AS TIMESTAMP)", timezone)
+    other = _localised(f"try_strptime({text}, {_formats(by_region + _LOCAL)})", timezone)
     # A zone is looked for only where one could follow a time of day: 2026-03-04 ends in -04, too.
     aware = f"(length({text}) > 13 AND regexp_matches({text}, {quote(_HAS_ZONE)}))"
     # Comments such as (CET) or [GMT] behind the offset, and names for it, are rare: tried last.
@@ -84,7 +85,9 @@ def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
     instant = (
         f"CASE WHEN {text} IS NULL THEN NULL "
         f"WHEN {aware} THEN coalesce(try_cast({text} AS TIMESTAMPTZ), {zoned}) "
-        f"ELSE coalesce({local.instant}, {epoch}, {zoned}) END"
+        f"ELSE coalesce({iso.instant}, {epoch}, {other.instant}, {zoned}) END"
     )
-    ambiguous = "false" if local.ambiguous == "false" else f"coalesce(NOT {aware} AND {local.ambiguous}, false)"
-    return TimeSql(instant, ambiguous)
+    if iso.ambiguous == "false":
+        return TimeSql(instant, "false")
+    either = f"CASE WHEN {iso.ambiguous} IS NOT NULL THEN {iso.ambiguous} WHEN {epoch} IS NULL THEN {other.ambiguous} END"
+    return TimeSql(instant, f"coalesce(NOT {aware} AND {either}, false)")

@@ -17,7 +17,7 @@ import orjson
 
 from connectors import mail_reports
 from connectors.mail_headers import addresses, moment, plain
-from connectors.mail_text import every, header, preview, text_of
+from connectors.mail_text import every, header, kind_of, preview, text_of
 
 # Attachments come behind the text: what lies beyond is not read.
 READ_BYTES = 512 * 1024
@@ -113,7 +113,7 @@ def _parts(message: Message, limit: int = 200) -> list[Message]:
         part = waiting.pop(0)
         found.append(part)
         inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+        if not kind_of(part).startswith("message/") and isinstance(inner, list):
             waiting[:0] = [child for child in inner if isinstance(child, Message)]
     return found
 

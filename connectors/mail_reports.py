@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 
 from connectors.mail_headers import addresses, plain
-from connectors.mail_text import header, headers_of, part_text, text_of
+from connectors.mail_text import header, headers_of, kind_of, part_text, text_of
 
 _DAEMONS = re.compile(
     r"mailer-daemon|post_?master|mail-?daemon|mdaemon|mail\.?(?:system|delivery)|maildeliverysystem",
@@ -80,7 +80,7 @@ def _bare(message_id: str | None) -> str | None:
 def _original(parts: Sequence[Message]) -> Message | None:
     """Return the headers of the message that is reported on."""
     for part in parts:
-        kind = part.get_content_type()
+        kind = kind_of(part)
         inner = part.get_payload()
         if kind == "message/rfc822" and isinstance(inner, list) and inner and isinstance(inner[0], Message):
             return inner[0]
@@ -91,7 +91,7 @@ def _original(parts: Sequence[Message]) -> Message | None:
 
 def _blocks(parts: Sequence[Message], kind: str) -> Iterator[Message]:
     for part in parts:
-        if part.get_content_type() == kind:
+        if kind_of(part) == kind:
             inner = part.get_payload()
             if isinstance(inner, list):
                 yield from (block for block in inner if isinstance(block, Message))

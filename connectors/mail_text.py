@@ -16,6 +16,7 @@ _TAG = re.compile(
     r"<(?:style|script|head)\b.*?</(?:style|script|head)\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE
 )
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^>]*>", re.IGNORECASE)
+_KIND = re.compile(r"\s*([\w.+-]+/[\w.+-]+)")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f\u200b\u200e\u200f\ufeff]+")
 # Where the answer ends and what it answers begins, in the words of the common mail programs.
 _QUOTE = re.compile(
@@ -36,6 +37,12 @@ def header(message: Message, name: str) -> str | None:
 def every(message: Message, *names: str) -> list[str]:
     """Return all header fields of these names, raw, in their order."""
     return [str(value) for key, value in message.raw_items() if key.lower() in names]
+
+
+def kind_of(part: Message) -> str:
+    """Return the content type of a part in lower case; the parser's own idea where none is named."""
+    found = _KIND.match(header(part, "content-type") or "")
+    return found[1].lower() if found else part.get_content_type()
 
 
 def headers_of(text: str) -> Message:
@@ -60,7 +67,7 @@ def part_text(part: Message) -> str | None:
 
 def _is_text(part: Message, subtype: str) -> bool:
     attached = (header(part, "content-disposition") or "").lower().startswith("attachment")
-    return part.get_content_type() == f"text/{subtype}" and not attached
+    return kind_of(part) == f"text/{subtype}" and not attached
 
 
 def text_of(parts: Sequence[Message]) -> str | None:
@@ -71,7 +78,7 @@ def text_of(parts: Sequence[Message]) -> str | None:
     for part in parts:
         if _is_text(part, "html") and (text := part_text(part)) and text.strip():
             return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text[: 4 * _READ])))
-    whole = parts[0].get_payload() if parts and parts[0].get_content_maintype() == "multipart" else None
+    whole = parts[0].get_payload() if parts and kind_of(parts[0]).startswith("multipart/") else None
     return whole if isinstance(whole, str) else None  # its boundary is not the one that it names
 
 

@@ -19,7 +19,9 @@ def table_checks() -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name="identity_checks",
         specs=[
-            dg.AssetCheckSpec(one.name, asset=_IDENTITY, description=one.expected, blocking=one.severity == "structure")
+            dg.AssetCheckSpec(
+                one.name, asset=_IDENTITY, description=one.expected, blocking=one.severity == "structure"
+            )
             for one in IDENTITY_CHECKS
         ],
         required_resource_keys={SESSION},

@@ -1,4 +1,4 @@
-"""The asset graph of a workspace: raw files per source and day, events, identity, customers, release, exports.
+"""The asset graph of a workspace: raw files per source and day, events, identity, customers, release.
 
 An asset's body calls one stage and reports; what a stage does is in :mod:`pipelines.stages`.
 """
@@ -68,10 +68,14 @@ def _an_hour_after(cron: str) -> str:
     return f"{minute} {(int(hour) + 1) % 24} {' '.join(rest)}" if hour.isdigit() else cron
 
 
-def _raw(name: str, source: "SourceSettings", partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+def _raw(
+    name: str, source: "SourceSettings", partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
     from cdp.settings import duration
 
-    fresh = dg.FreshnessPolicy.time_window(fail_window=duration(source.freshness)) if source.freshness else None
+    fresh = (
+        dg.FreshnessPolicy.time_window(fail_window=duration(source.freshness)) if source.freshness else None
+    )
 
     @dg.asset(
         key=["raw", name],
@@ -133,7 +137,8 @@ def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDef
             if context.has_partition_key and day != context.partition_key:
                 _log_other_day(context, key, day, rows)
         return dg.MaterializeResult(
-            metadata=metadata.standardised(session, report), check_results=list(_check_results(key, report.checks))
+            metadata=metadata.standardised(session, report),
+            check_results=list(_check_results(key, report.checks)),
         )
 
     return events
@@ -141,7 +146,9 @@ def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDef
 
 def _log_other_day(context: dg.AssetExecutionContext, key: dg.AssetKey, day: str, rows: int) -> None:
     """Tell Dagster that another day's partition has been made, too."""
-    context.log_event(dg.AssetMaterialization(asset_key=key, partition=day, metadata={"dagster/row_count": rows}))
+    context.log_event(
+        dg.AssetMaterialization(asset_key=key, partition=day, metadata={"dagster/row_count": rows})
+    )
 
 
 def _check_results(key: dg.AssetKey, results: Sequence[CheckResult]) -> Iterator[dg.AssetCheckResult]:
@@ -153,8 +160,11 @@ def _check_results(key: dg.AssetKey, results: Sequence[CheckResult]) -> Iterator
             check_name=group,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if group == "structure" else dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{r.check_name}: {r.observed}" for r in failed) or f"{len(own)} checks passed",
-            metadata={result.check_name: f"{result.observed} (expected: {result.expected})" for result in own},
+            description="; ".join(f"{r.check_name}: {r.observed}" for r in failed)
+            or f"{len(own)} checks passed",
+            metadata={
+                result.check_name: f"{result.observed} (expected: {result.expected})" for result in own
+            },
         )
 
 
@@ -193,7 +203,9 @@ def _customers() -> dg.AssetsDefinition:
         version = dg.DataVersion(report.profiles.input_digest)
         return dg.MaterializeResult(metadata=metadata.customers(session, report), data_version=version)
 
-    return customers_asset.with_attributes(asset_key_replacements={dg.AssetKey("customers_asset"): dg.AssetKey("customers")})
+    return customers_asset.with_attributes(
+        asset_key_replacements={dg.AssetKey("customers_asset"): dg.AssetKey("customers")}
+    )
 
 
 def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
@@ -252,12 +264,16 @@ def failing_well() -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, sqlite3.OperationalError) as error:
         if getattr(error, "errno", None) in _NOT_WORTH_A_RETRY:
-            raise dg.Failure(f"{type(error).__name__} {error.errno}", allow_retries=False) from error
+            raise dg.Failure(
+                f"{type(error).__name__}: the disk is full or not writable.", allow_retries=False
+            ) from error
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
 
 
 def _partition_days(context: dg.AssetExecutionContext) -> list[str]:
-    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
+    return (
+        list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
+    )
 
 
 def _today(session: Session) -> str:

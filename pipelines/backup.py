@@ -41,9 +41,13 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
     """
     lake = Lake(workspace)
     if not lake.ledger_path.is_file():
-        raise UsageError(f"{workspace} holds no ledger.", hint="Name a workspace with -w that has run before.")
+        raise UsageError(
+            f"{workspace} holds no ledger.", hint="Name a workspace with -w that has run before."
+        )
     if into.resolve().is_relative_to(workspace.resolve()):
-        raise UsageError(f"{into} lies inside the workspace.", hint="Name a folder elsewhere, on another disk.")
+        raise UsageError(
+            f"{into} lies inside the workspace.", hint="Name a folder elsewhere, on another disk."
+        )
     if into.exists() and any(into.iterdir()) and not (into / MANIFEST).is_file():
         raise UsageError(f"{into} is not empty and holds no earlier backup.", hint="Name another folder.")
     durable.make_directory(into)

@@ -27,7 +27,7 @@ def digest(*parts: object) -> str:
 
 @cache
 def code(*packages: str) -> str:
-    """Return a hash over the sources of ``packages`` (without importing them): a change of code is a change."""
+    """Return a hash over the sources of ``packages``, without importing them: new code is a change, too."""
     found = hashlib.sha256()
     for package in packages:
         for path in sorted(_sources(package)):

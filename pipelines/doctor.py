@@ -90,7 +90,9 @@ def _events(lake: Lake, ledger: Ledger) -> Finding:
     from pipelines.stages.land import file_problem
 
     rows = ledger.rows("SELECT path, events, size FROM event_files WHERE current ORDER BY path")
-    wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["events"], size=row["size"]))]
+    wrong = [
+        p for row in rows if (p := file_problem(lake, row["path"], rows=row["events"], size=row["size"]))
+    ]
     return _files("event files", len(rows), wrong, "Make them again: cdp run --full.")
 
 
@@ -111,13 +113,17 @@ def _accounting(ledger: Ledger) -> Iterator[Finding]:
         text = f"batches {', '.join(wrong[:_SHOWN])} do not add up"
         yield Finding("accounting", "wrong", text, "Please report it, with the output of `cdp sources`.")
     else:
-        yield Finding("accounting", "ok", f"{landed:,} envelopes of {len(batches):,} batches, each with one outcome")
+        yield Finding(
+            "accounting", "ok", f"{landed:,} envelopes of {len(batches):,} batches, each with one outcome"
+        )
     waiting = sum(batch.pending for batch in batches)
     if waiting:
         yield Finding("accounting", "note", f"{waiting:,} envelopes have landed and wait", "cdp run")
     half = ledger.value("SELECT count(*) FROM batches WHERE state = 'intent'")
     if half:
-        yield Finding("accounting", "note", f"{half} batches were begun and not finished", "cdp run takes them up")
+        yield Finding(
+            "accounting", "note", f"{half} batches were begun and not finished", "cdp run takes them up"
+        )
 
 
 def _identity(lake: Lake, ledger: Ledger) -> Finding:
@@ -131,16 +137,23 @@ def _identity(lake: Lake, ledger: Ledger) -> Finding:
         return Finding("identity", "note", "nothing has been resolved yet", "cdp run")
     path = lake.path(generation.path) / "id_map.parquet"
     if not path.is_file():
-        return Finding("identity", "wrong", f"{generation.path} is missing", "Make it again: cdp resolve --full.")
+        return Finding(
+            "identity", "wrong", f"{generation.path} is missing", "Make it again: cdp resolve --full."
+        )
     table = pq.read_table(path)
-    known = dict(ledger.rows("SELECT record_key, customer_id FROM id_map"))
+    rows = ledger.rows("SELECT record_key, customer_id FROM id_map")
+    known: dict[str, str] = {row["record_key"]: row["customer_id"] for row in rows}
     pairs = zip(table["record_key"].to_pylist(), table["customer_id"].to_pylist(), strict=True)
-    different = sum(1 for record, customer in pairs if known.get(record) != customer)
+    different = sum(known.get(record) != customer for record, customer in pairs)
     newest_id = max(known.values(), default="")
     if different:
-        return Finding("identity", "wrong", f"{different} records have another id in the ledger", "cdp resolve --full")
+        return Finding(
+            "identity", "wrong", f"{different} records have another id in the ledger", "cdp resolve --full"
+        )
     if newest_id and newest_id >= customer_id(ledger.next_number(SEQUENCE)):
-        return Finding("identity", "wrong", f"the sequence would give {newest_id} again", "Restore the ledger.")
+        return Finding(
+            "identity", "wrong", f"the sequence would give {newest_id} again", "Restore the ledger."
+        )
     return Finding("identity", "ok", f"{generation.records:,} records, {generation.customers:,} customers")
 
 
@@ -174,7 +187,12 @@ def _orphans(lake: Lake, ledger: Ledger) -> Finding:
     if not found:
         return Finding("orphans", "ok", "none")
     size = sum(path.stat().st_size for path in found)
-    return Finding("orphans", "note", f"{len(found)} files ({size:,} bytes) that nothing lists", "the next run removes them")
+    return Finding(
+        "orphans",
+        "note",
+        f"{len(found)} files ({size:,} bytes) that nothing lists",
+        "the next run removes them",
+    )
 
 
 def _runs(ledger: Ledger) -> Finding:

@@ -49,7 +49,9 @@ _JUDGEMENTS = pa.schema(
 
 def judgements(ledger: Ledger) -> pa.Table:
     """Return people's judgements on pairs of records, oldest first."""
-    rows = ledger.rows("SELECT left_record, right_record, kind, decided_at FROM judgements ORDER BY judgement_id")
+    rows = ledger.rows(
+        "SELECT left_record, right_record, kind, decided_at FROM judgements ORDER BY judgement_id"
+    )
     return pa.table({name: [row[name] for row in rows] for name in _JUDGEMENTS.names}, schema=_JUDGEMENTS)
 
 

@@ -27,7 +27,7 @@ _MOST_IN_KEY = 10_000
 
 
 def job() -> dg.UnresolvedAssetJobDefinition:
-    """Return the job of all assets and their checks; `cdp run`, `land`, `resolve`, `publish` are selections of it.
+    """Return the job of all assets and checks; `cdp run`, `land`, `resolve`, `publish` are parts of it.
 
     Started without a partition (`dg launch --job cdp`), it works on the day on which it was loaded.
     """

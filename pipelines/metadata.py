@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 
 from cdp.schemas import EVENTS
 from connectors.landing import LandingReport
@@ -16,6 +15,9 @@ from pipelines.stages.customers import CustomersReport
 from pipelines.stages.publish import PublishReport
 from pipelines.stages.resolve import ResolveReport
 from pipelines.stages.standardise import StandardiseReport
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Metadata = Mapping[str, Any]
 
@@ -34,7 +36,9 @@ def landing(session: Session, report: LandingReport) -> Metadata:
         "folder": dg.MetadataValue.path(str(session.lake.path(f"landing/raw/source={report.source}"))),
     }
     if report.unreadable:
-        found["unreadable"] = dg.MetadataValue.md("\n".join(f"- {u.origin}: {u.problem}" for u in report.unreadable))
+        found["unreadable"] = dg.MetadataValue.md(
+            "\n".join(f"- {u.origin}: {u.problem}" for u in report.unreadable)
+        )
     return found
 
 
@@ -57,7 +61,8 @@ def sample(events: pa.Table) -> dg.TableMetadataValue:
     """Return the first events as a table; personal columns are masked."""
     rows = events.select(_SAMPLE_COLUMNS).slice(0, 5).to_pylist()
     records = [
-        {name: mask(value) if name in _PERSONAL else str(value or "") for name, value in row.items()} for row in rows
+        {name: mask(value) if name in _PERSONAL else str(value or "") for name, value in row.items()}
+        for row in rows
     ]
     return dg.MetadataValue.table(
         [dg.TableRecord({name: value or "" for name, value in record.items()}) for record in records]

@@ -123,7 +123,9 @@ def _evaluate(connection: duckdb.DuckDBPyConnection, truth: Path) -> Evaluation:
 
     from identity.evaluate import evaluate
 
-    predicted = connection.sql("SELECT record_key AS record_id, customer_id AS cluster_id FROM customer_records")
+    predicted = connection.sql(
+        "SELECT record_key AS record_id, customer_id AS cluster_id FROM customer_records"
+    )
     return evaluate(
         pq.read_table(truth).rename_columns({"record_key": "record_id", "person_id": "entity_id"}),
         predicted.to_arrow_table(),

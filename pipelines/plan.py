@@ -44,6 +44,7 @@ class Plan:
 
     @property
     def nothing(self) -> bool:
+        """Say whether there is nothing to do."""
         return not (self.to_land or self.to_standardise or self.resolve or self.publish)
 
 
@@ -83,7 +84,6 @@ def _published(session: Session) -> bool:
     standing = releases.find_current(session.lake)
     if generation is None or profiles is None or standing is None:
         return generation is None
-    return (
-        profiles.input_digest == customers.input_digest(session, generation)
-        and standing.manifest.get("input_digest") == publish.input_digest(session, generation, profiles)
-    )
+    return profiles.input_digest == customers.input_digest(session, generation) and standing.manifest.get(
+        "input_digest"
+    ) == publish.input_digest(session, generation, profiles)

@@ -17,7 +17,10 @@ class Progress(Protocol):
 
     def step(self, label: str, total: int | None) -> contextlib.AbstractContextManager[Advance]:
         """Show one step; the block calls the yielded function with units done (of ``total``, if known)."""
-        ...
+
+
+def _nothing(units: int) -> None:
+    del units
 
 
 class Silent:
@@ -25,7 +28,9 @@ class Silent:
 
     @contextlib.contextmanager
     def step(self, label: str, total: int | None) -> Iterator[Advance]:
-        yield lambda units: None
+        """Do nothing."""
+        del label, total
+        yield _nothing
 
 
 class Lines:
@@ -36,8 +41,10 @@ class Lines:
 
     @contextlib.contextmanager
     def step(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Write the label."""
+        del total
         print(label, file=self._stream, flush=True)
-        yield lambda units: None
+        yield _nothing
 
 
 class Bars:
@@ -48,6 +55,7 @@ class Bars:
 
     @contextlib.contextmanager
     def step(self, label: str, total: int | None) -> Iterator[Advance]:
+        """Show a bar until the block ends."""
         task = self._bars.add_task(label, total=total)
         yield lambda units: self._bars.advance(task, units)
         done = self._bars.tasks[task].completed or 1

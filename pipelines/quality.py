@@ -34,7 +34,15 @@ def record(session: Session, results: Sequence[CheckResult]) -> None:
         session.ledger.execute_many(
             "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (session.run_id, timestamp(session.now), r.source, r.check_name, r.passed, r.observed, r.expected)
+                (
+                    session.run_id,
+                    timestamp(session.now),
+                    r.source,
+                    r.check_name,
+                    r.passed,
+                    r.observed,
+                    r.expected,
+                )
                 for r in results
             ],
         )

@@ -19,7 +19,7 @@ EXCERPT = 80
 
 @dataclass(frozen=True)
 class Held:
-    """One quarantined envelope; ``excerpt`` is the beginning of its payload, masked unless asked otherwise."""
+    """One quarantined envelope; ``excerpt`` is how its payload begins, masked unless asked otherwise."""
 
     source: str
     reason: str
@@ -42,8 +42,8 @@ def _parameters(sources: Sequence[str]) -> dict[str, object]:
 def reasons(ledger: Ledger, sources: Sequence[str] = ()) -> list[tuple[str, str, int]]:
     """Return (source, reason, envelopes), the most frequent first."""
     rows = ledger.rows(
-        f"SELECT f.source, c.reason, count(*) FROM current_outcomes AS c JOIN files AS f USING (file_id) {_WHERE} "
-        "GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+        "SELECT f.source, c.reason, count(*) FROM current_outcomes AS c JOIN files AS f USING (file_id) "
+        f"{_WHERE} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
         _parameters(sources),
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -88,7 +88,8 @@ def _payloads(lake: Lake, path: str, rows: Sequence[int]) -> dict[int, bytes]:
         column = pq.read_table(lake.path(path), columns=["payload"])["payload"]
     except (OSError, pa.ArrowInvalid) as error:
         raise CorruptError(
-            f"The landed file {path} cannot be read ({type(error).__name__}).", hint="`cdp doctor` lists all such files."
+            f"The landed file {path} cannot be read ({type(error).__name__}).",
+            hint="`cdp doctor` lists all such files.",
         ) from error
     chosen = pc.binary_slice(column.take(pa.array(rows, pa.int64())), 0, 4 * EXCERPT)
     return dict(zip(rows, chosen.to_pylist(), strict=True))

@@ -43,8 +43,10 @@ RECORDS = pa.schema(
 
 @dataclass(frozen=True)
 class RecordTables:
-    """``records`` (RECORDS), ``identifiers`` and ``values`` (cdp.schemas), sorted by record_key;
-    and how many event rows there are, with and without a record."""
+    """``records`` (RECORDS), ``identifiers`` and ``values`` (cdp.schemas), sorted by record_key.
+
+    ``attributed`` and ``unattributed`` count the rows of events with and without a record.
+    """
 
     records: pa.Table
     identifiers: pa.Table
@@ -126,7 +128,8 @@ ORDER BY record_key, one.type, one.namespace, one.value
 """
 
 _LATEST = ",\n    ".join(
-    f"max_by(value, (latest, value)) FILTER (attribute = {quote(name)}) AS {identifier(name)}" for name in TRAITS
+    f"max_by(value, (latest, value)) FILTER (attribute = {quote(name)}) AS {identifier(name)}"
+    for name in TRAITS
 )
 
 _RECORDS_SQL = f"""

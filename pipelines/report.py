@@ -49,6 +49,7 @@ class RunReport:
 
     @property
     def succeeded(self) -> bool:
+        """Say whether no error stands."""
         return not self.errors
 
     @property

@@ -34,7 +34,9 @@ def own_session(workspace: Path) -> dg.ResourceDefinition:
     @dg.resource(
         config_schema={
             "wait_seconds": dg.Field(
-                float, default_value=WAIT_SECONDS, description="How long to wait for another run of this workspace."
+                float,
+                default_value=WAIT_SECONDS,
+                description="How long to wait for another run of this workspace.",
             )
         },
         description="The workspace's writer lock, ledger and log.",

@@ -39,11 +39,13 @@ class RunLog:
         self._handle.close()
 
     def write(self, event: str, fields: Mapping[str, Value] | None = None) -> None:
+        """Write one line; ``fields`` hold nobody's data."""
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **(fields or {})}
         self._handle.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._handle.flush()
 
     def failure(self, stage: str, error: BaseException) -> None:
+        """Write that a stage failed, with what may be said of the error."""
         self.write("failed", {"stage": stage, **describe(error)})
 
 

@@ -19,7 +19,7 @@ from cdp.runs import new_run_id
 from pipelines import plan as planning
 from pipelines import sources as source_names
 from pipelines.options import RunOptions
-from pipelines.plan import Plan, Selection
+from pipelines.plan import Plan
 from pipelines.progress import Progress
 from pipelines.report import RunReport
 from pipelines.session import Session, open_session
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Engine = Callable[[Session, Plan], None]
 
 
-def run(
+def run(  # noqa: PLR0913 - the options of `cdp run`, all by name
     workspace: Path,
     settings: Settings,
     selection: str = "run",
@@ -50,7 +50,9 @@ def run(
     and the next run goes on from there.
     """
     if selection not in planning.SELECTIONS:
-        raise UsageError(f"There is no selection {selection!r}.", hint=f"Known: {', '.join(planning.SELECTIONS)}.")
+        raise UsageError(
+            f"There is no selection {selection!r}.", hint=f"Known: {', '.join(planning.SELECTIONS)}."
+        )
     moment = now or datetime.now(UTC)
     names = source_names.enabled(settings, sources)
     with open_session(

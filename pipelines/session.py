@@ -83,7 +83,9 @@ def open_session(
         RunLog(lake.logs, run_id) as log,
     ):
         runs.start(ledger, run_id, command, now=now)
-        session = Session(settings, lake, ledger, run_id, now, log, progress or Silent(), options or RunOptions())
+        session = Session(
+            settings, lake, ledger, run_id, now, log, progress or Silent(), options or RunOptions()
+        )
         log.write("start", {"command": command})
         try:
             swept = sweep.orphans(lake, ledger)
@@ -99,6 +101,8 @@ def open_session(
 
 def _finish(session: Session, *, succeeded: bool) -> None:
     now = datetime.now(UTC)
-    runs.finish(session.ledger, session.run_id, now=now, succeeded=succeeded, summary=session.report.summary())
+    runs.finish(
+        session.ledger, session.run_id, now=now, succeeded=succeeded, summary=session.report.summary()
+    )
     session.log.write("end", {"succeeded": succeeded})
     runlog.forget(session.lake.logs, now=now)

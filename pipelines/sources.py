@@ -66,7 +66,8 @@ def _normalised(kind: str, values: Sequence[str], region: str | None) -> frozens
         normal = normalise(kind, value, region)
         if normal is None:
             raise UsageError(
-                f"own: {value!r} is no {kind}.", hint="Correct it in cdp.yaml; telephone numbers as +442071234567."
+                f"own: {value!r} is no {kind}.",
+                hint="Correct it in cdp.yaml; telephone numbers as +442071234567.",
             )
         found.add(normal)
     return frozenset(found)

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
 
 from pipelines.workspace import dagster_folder, folder
+
+if TYPE_CHECKING:
+    from dagster._serdes import ConfigurableClassData
 
 
 def _base() -> str:
@@ -26,12 +28,15 @@ class WorkspaceStorage(DagsterSqliteStorage):
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
         return {}
 
     @classmethod
-    def from_config_value(  # type: ignore[override]  # no configuration to pass on
+    def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> WorkspaceStorage:
+        """Make one for the workspace in use."""
+        del config_value
         return cls.from_local(_base(), inst_data)
 
 
@@ -40,12 +45,15 @@ class WorkspaceArtifacts(LocalArtifactStorage):
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
         return {}
 
     @classmethod
-    def from_config_value(  # type: ignore[override]
+    def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> WorkspaceArtifacts:
+        """Make one for the workspace in use."""
+        del config_value
         return cls(_base(), inst_data)
 
 
@@ -54,10 +62,13 @@ class WorkspaceLogs(LocalComputeLogManager):
 
     @classmethod
     def config_type(cls) -> Mapping[str, Any]:
+        """Take no configuration."""
         return {}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> WorkspaceLogs:
+        """Make one for the workspace in use."""
+        del config_value
         return cls(f"{_base()}/output", inst_data=inst_data)

@@ -13,9 +13,14 @@ GENERATIONS_KEPT = 2
 
 def listed(lake: Lake, ledger: Ledger) -> set[str]:
     """Return the relative paths of every file that the ledger lists and that is still needed."""
-    paths = {row[0] for row in ledger.rows("SELECT path FROM files UNION ALL SELECT path FROM event_files WHERE current")}
+    paths = {
+        row[0]
+        for row in ledger.rows("SELECT path FROM files UNION ALL SELECT path FROM event_files WHERE current")
+    }
     for folder in identity_folders(ledger):
-        paths |= {path.relative_to(lake.root).as_posix() for path in lake.path(folder).rglob("*") if path.is_file()}
+        paths |= {
+            path.relative_to(lake.root).as_posix() for path in lake.path(folder).rglob("*") if path.is_file()
+        }
     return paths
 
 
@@ -23,7 +28,7 @@ def identity_folders(ledger: Ledger) -> list[str]:
     """Return the folders of the newest generations and their profiles."""
     kept = "SELECT generation, path FROM generations ORDER BY generation DESC LIMIT ?"
     rows = ledger.rows(
-        f"WITH kept AS ({kept}) SELECT path FROM kept "  # noqa: S608 - our own text
+        f"WITH kept AS ({kept}) SELECT path FROM kept "
         "UNION ALL SELECT p.path FROM profiles AS p JOIN kept USING (generation)",
         (GENERATIONS_KEPT,),
     )

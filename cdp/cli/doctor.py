@@ -16,7 +16,12 @@ _MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "r
 
 @click.command("doctor")
 @click.option(
-    "--format", "chosen", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output."
+    "--format",
+    "chosen",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Output.",
 )
 @click.pass_obj
 def command(context: Context, *, chosen: str) -> int:

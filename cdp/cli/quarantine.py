@@ -25,7 +25,9 @@ def command() -> None:
 @command.command("list")
 @sources_option
 @click.option("--reason", metavar="R", help="Only this reason, such as invalid_json or check:currency_known.")
-@click.option("--limit", type=click.IntRange(min=0), default=_DEFAULT_LIMIT, show_default=True, help="Most rows shown.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=_DEFAULT_LIMIT, show_default=True, help="Most rows shown."
+)
 @click.option("--show", is_flag=True, help="Show the payloads as they are; otherwise letters are hidden.")
 @click.option(
     "--format",
@@ -66,7 +68,14 @@ def _print(held: list[Held]) -> None:
     from cdp.cli import terminal
 
     rows = [
-        [one.source, one.reason, str(one.file_id), str(one.raw_row), one.ingest_date, terminal.printable(one.excerpt)]
+        [
+            one.source,
+            one.reason,
+            str(one.file_id),
+            str(one.raw_row),
+            one.ingest_date,
+            terminal.printable(one.excerpt),
+        ]
         for one in held
     ]
     headings = ["source", "reason", "file", "row", "landed", "begins with"]

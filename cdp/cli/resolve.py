@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @wait_option
 @quiet_option
 @click.pass_obj
-def command(context: Context, *, sources: tuple[str, ...], full: bool, wait_seconds: float, quiet: bool) -> int:
+def command(
+    context: Context, *, sources: tuple[str, ...], full: bool, wait_seconds: float, quiet: bool
+) -> int:
     """Standardise what has landed, and find which records are one person.
 
     `--source` limits standardising only: people are always found among all records.

@@ -1,4 +1,4 @@
-"""What `cdp run`, `land`, `resolve`, `publish` and `quarantine replay` share: do a part of the job, sum it up."""
+"""What `run`, `land`, `resolve`, `publish` and `quarantine replay` share: do a part of the job, sum it up."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def _print_nothing_new(console: Console, context: Context, workspace: Path) -> N
         return
     rows = standing.manifest["rows"]
     console.print(
-        f"Nothing new: release {standing.version} with {rows['customers']:,} customers is up to date. No work was done."
+        f"Nothing new: release {standing.version} with {rows['customers']:,} customers is up to date. "
+        "No work was done."
     )
 
 
@@ -105,7 +106,9 @@ def _print_summary(
 
     lake = Lake(workspace)
     with Ledger(lake.ledger_path, read_only=True) as ledger:
-        totals = overview.sources(ledger, [name for name, source in settings.sources.items() if source.enabled])
+        totals = overview.sources(
+            ledger, [name for name, source in settings.sources.items() if source.enabled]
+        )
     console.print(summary.sources_table(totals, report))
     customers = overview.customers(lake) if report.release else None
     truth = overview.accuracy(lake) if report.release else None

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
     from identity.evaluate import Evaluation
     from pipelines.overview import CustomerTotals, SourceTotals
     from pipelines.report import RunReport, StageTime
@@ -83,16 +84,20 @@ def times_line(times: Sequence[StageTime]) -> Text:
 
 def warnings(report: RunReport, totals: Sequence[SourceTotals], most_quarantined: float) -> list[Text]:
     """Return what deserves a look: files that cannot be read, checks that failed, much quarantine."""
-    found = []
-    for name, landed in report.landed.items():
-        for problem in landed.unreadable:
-            found.append(Text(f"{name}: {problem.origin} cannot be read ({problem.problem}); the next run tries again.", "red"))
-    for standardised in report.standardised.values():
-        for check in standardised.checks:
-            if not check.passed:
-                found.append(
-                    Text(f"{standardised.source}: {check.check_name}: {check.observed} (expected: {check.expected})", "yellow")
-                )
+    found = [
+        Text(f"{name}: {problem.origin} cannot be read ({problem.problem}); the next run tries again.", "red")
+        for name, landed in report.landed.items()
+        for problem in landed.unreadable
+    ]
+    found += [
+        Text(
+            f"{standardised.source}: {check.check_name}: {check.observed} (expected: {check.expected})",
+            "yellow",
+        )
+        for standardised in report.standardised.values()
+        for check in standardised.checks
+        if not check.passed
+    ]
     for total in totals:
         share = total.quarantined / total.landed if total.landed else 0.0
         if share > most_quarantined:

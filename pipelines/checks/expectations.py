@@ -29,7 +29,12 @@ def _range(column: str, low: float, high: float | None = None) -> Expectation:
 
 def _word(column: str, words: list[str], expected: str) -> Expectation:
     return Expectation(
-        f"{column}_known", "row", _IN_SET, (column,), {"column": column, "value_set": words}, expected=expected
+        f"{column}_known",
+        "row",
+        _IN_SET,
+        (column,),
+        {"column": column, "value_set": words},
+        expected=expected,
     )
 
 
@@ -107,4 +112,6 @@ def events_expectations(source: str) -> tuple[Expectation, ...]:
 
 
 CHECK_NAMES: tuple[str, ...] = tuple(expectation.name for expectation in events_expectations("any"))
-BLOCKING_CHECKS: frozenset[str] = frozenset(e.name for e in events_expectations("any") if e.severity == "structure")
+BLOCKING_CHECKS: frozenset[str] = frozenset(
+    e.name for e in events_expectations("any") if e.severity == "structure"
+)

@@ -10,17 +10,18 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from pipelines.checks.model import CheckResult, Expectation
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 POSITION = "position"
 
 
-def check_table(table: pa.Table, expectations: Sequence[Expectation], *, source: str | None) -> list[CheckResult]:
+def check_table(
+    table: pa.Table, expectations: Sequence[Expectation], *, source: str | None
+) -> list[CheckResult]:
     """Return what each expectation found in ``table``, in the order of ``expectations``.
 
     Columns that no expectation needs never reach pandas. An expectation that could not be evaluated
@@ -60,7 +61,15 @@ def _result(
     failing: tuple[int, ...] = (),
 ) -> CheckResult:
     return CheckResult(
-        expectation.name, expectation.severity, passed, expectation.expected, rows, failed, note, source, failing
+        expectation.name,
+        expectation.severity,
+        passed,
+        expectation.expected,
+        rows,
+        failed,
+        note,
+        source,
+        failing,
     )
 
 
@@ -85,12 +94,19 @@ def _validate(table: pa.Table, expectations: Sequence[Expectation], source: str 
         failing = tuple(int(entry[POSITION]) for entry in details.get("unexpected_index_list") or ())
         failed = int(details.get("unexpected_count", 0))
         results.append(
-            _result(expectation, source, passed=bool(found.success), rows=len(frame), failed=failed, failing=failing)
+            _result(
+                expectation,
+                source,
+                passed=bool(found.success),
+                rows=len(frame),
+                failed=failed,
+                failing=failing,
+            )
         )
     return results
 
 
-def _run_suite(frame: pd.DataFrame, expectations: Sequence[Expectation], *, complete: bool) -> Any:  # noqa: ANN401
+def _run_suite(frame: pd.DataFrame, expectations: Sequence[Expectation], *, complete: bool) -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import; nothing may leave the machine
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,7 +119,9 @@ def _run_suite(frame: pd.DataFrame, expectations: Sequence[Expectation], *, comp
         suite = gx.ExpectationSuite(
             name="events",
             expectations=[
-                ExpectationConfiguration(type=e.type, kwargs=dict(e.arguments), meta={"check": e.name}).to_domain_obj()
+                ExpectationConfiguration(
+                    type=e.type, kwargs=dict(e.arguments), meta={"check": e.name}
+                ).to_domain_obj()
                 for e in expectations
             ],
         )
@@ -121,12 +139,16 @@ def _run_suite(frame: pd.DataFrame, expectations: Sequence[Expectation], *, comp
         )
 
 
-def _exception(info: Any) -> str | None:  # noqa: ANN401 - a dict, or a dict of dicts by metric
+def _exception(info: Any) -> str | None:
     """Return what an expectation raised, without its traceback (which may quote data)."""
     if not isinstance(info, dict):
         return None
     if "raised_exception" in info:
-        return str(info.get("exception_message") or "raised").splitlines()[0][:120] if info["raised_exception"] else None
+        return (
+            str(info.get("exception_message") or "raised").splitlines()[0][:120]
+            if info["raised_exception"]
+            else None
+        )
     for nested in info.values():
         trouble = _exception(nested)
         if trouble:

@@ -49,10 +49,12 @@ class CheckResult:
 
     @property
     def blocks(self) -> bool:
+        """Say whether nothing that comes after may go on."""
         return self.severity == "structure" and not self.passed
 
     @property
     def observed(self) -> str:
+        """Say in a few words what was found."""
         counted = f"{self.failed} of {self.rows} fail" if self.failed else f"{self.rows} rows"
         return self.note or counted
 

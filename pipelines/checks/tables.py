@@ -75,16 +75,16 @@ IDENTITY_CHECKS: tuple[TableCheck, ...] = (
         "joined_records_have_evidence",
         "warning",
         "SELECT count(*) FROM (SELECT record_key FROM clusters "
-        "QUALIFY count(*) OVER (PARTITION BY cluster_id) > 1) "
-        "WHERE record_key NOT IN (SELECT left_record FROM evidence UNION ALL SELECT right_record FROM evidence)",
+        "QUALIFY count(*) OVER (PARTITION BY cluster_id) > 1) WHERE record_key NOT IN "
+        "(SELECT left_record FROM evidence UNION ALL SELECT right_record FROM evidence)",
         "SELECT count(*) FROM clusters",
         "every record that is not alone has an edge",
     ),
     TableCheck(
         "cannot_links_are_kept",
         "warning",
-        "SELECT count(*) FROM (SELECT left_record, right_record, arg_max(kind, place) AS kind FROM judgements "
-        "GROUP BY ALL) AS j JOIN id_map AS l ON l.record_key = j.left_record "
+        "SELECT count(*) FROM (SELECT left_record, right_record, arg_max(kind, place) AS kind "
+        "FROM judgements GROUP BY ALL) AS j JOIN id_map AS l ON l.record_key = j.left_record "
         "JOIN id_map AS r ON r.record_key = j.right_record "
         "WHERE j.kind = 'cannot_link' AND l.customer_id = r.customer_id",
         "SELECT count(*) FROM judgements WHERE kind = 'cannot_link'",
@@ -93,7 +93,8 @@ IDENTITY_CHECKS: tuple[TableCheck, ...] = (
     TableCheck(
         "no_giant_customer",
         "warning",
-        f"SELECT count(*) FROM (SELECT customer_id FROM id_map GROUP BY ALL HAVING count(*) > {LARGEST_CUSTOMER})",
+        "SELECT count(*) FROM (SELECT customer_id FROM id_map "
+        f"GROUP BY ALL HAVING count(*) > {LARGEST_CUSTOMER})",
         "SELECT count(DISTINCT customer_id) FROM id_map",
         f"no customer has more than {LARGEST_CUSTOMER} records",
     ),

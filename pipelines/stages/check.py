@@ -40,7 +40,16 @@ def account(session: Session, name: str, *, waiting: bool) -> CheckResult:
 
 
 def _sums(batch: outcomes.BatchCounts) -> str:
-    words = ("received", "suppressed", "landed", "standardised", "ignored", "duplicate", "superseded", "quarantined")
+    words = (
+        "received",
+        "suppressed",
+        "landed",
+        "standardised",
+        "ignored",
+        "duplicate",
+        "superseded",
+        "quarantined",
+    )
     counted = ", ".join(f"{getattr(batch, word)} {word}" for word in (*words, "pending"))
     return f"batch {batch.batch_id}: {counted}"
 
@@ -55,7 +64,9 @@ def identity(session: Session) -> list[CheckResult]:
         results = check_generation(
             session.lake.path(generation.path),
             inputs.table(ledger, "SELECT record_key, customer_id FROM id_map", ID_MAP),
-            inputs.table(ledger, "SELECT previous_customer_id, customer_id FROM redirects", resolve.REDIRECTS),
+            inputs.table(
+                ledger, "SELECT previous_customer_id, customer_id FROM redirects", resolve.REDIRECTS
+            ),
             inputs.judgements(ledger),
         )
         quality.record(session, results)

@@ -63,7 +63,9 @@ def merge_customers(session: Session, *, full: bool = False) -> CustomersReport:
     """Choose the golden values of the newest generation, unless that has been done."""
     generation = newest(session.ledger)
     if generation is None:
-        raise RunFailedError("No records have been resolved yet.", hint="Run `cdp resolve`, or the whole `cdp run`.")
+        raise RunFailedError(
+            "No records have been resolved yet.", hint="Run `cdp resolve`, or the whole `cdp run`."
+        )
     digest = input_digest(session, generation)
     known = current(session.ledger, generation.generation)
     if known is not None and known.input_digest == digest and not full:
@@ -108,7 +110,7 @@ def policy(settings: Settings) -> SurvivorshipPolicy:
     rules = settings.survivorship
     return SurvivorshipPolicy(
         default=rules.default,
-        per_attribute=rules.attributes,
-        groups=rules.groups,
+        per_attribute={str(name): rule for name, rule in rules.attributes.items()},
+        groups={name: tuple(map(str, fields)) for name, fields in rules.groups.items()},
         trust={name: source.trust for name, source in settings.sources.items()},
     )

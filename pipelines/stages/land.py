@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def land(session: Session, name: str) -> LandingReport:
-    """Land what is new of source ``name``; files that cannot be read are reported and tried again next time."""
+    """Land what is new of source ``name``; files that cannot be read are reported and wait for next time."""
     from connectors import landing
 
     source = session.settings.sources[name]
@@ -43,14 +43,15 @@ def land(session: Session, name: str) -> LandingReport:
 
 
 def is_pending(session: Session, name: str) -> bool:
-    """Say whether source ``name`` has input that has not landed, or a batch that a dead run left half landed."""
+    """Say whether source ``name`` has input that has not landed, or a batch that a dead run began."""
     from connectors import inbox
 
     source, ledger = session.settings.sources[name], session.ledger
     left = ledger.value("SELECT 1 FROM batches WHERE source = ? AND state = 'intent'", (name,))
     if left is not None:
         return True
-    cursors = dict(ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (name,)))
+    rows = ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (name,))
+    cursors = {row["origin"]: row["cursor"] for row in rows}
     return bool(inbox.files(session.lake.root, source.paths, cursors))
 
 
@@ -63,11 +64,14 @@ def verify(session: Session, name: str, days: Iterable[str]) -> int:
     with session.stage("verify", name) as counts:
         for day in days:
             for file in session.ledger.rows(
-                "SELECT path, rows, size FROM files WHERE source = ? AND ingest_date = ? ORDER BY file_id", (name, day)
+                "SELECT path, rows, size FROM files WHERE source = ? AND ingest_date = ? ORDER BY file_id",
+                (name, day),
             ):
                 problem = file_problem(session.lake, file["path"], rows=file["rows"], size=file["size"])
                 if problem:
-                    raise CorruptError(problem, hint="Restore it from a backup; `cdp doctor` lists all such files.")
+                    raise CorruptError(
+                        problem, hint="Restore it from a backup; `cdp doctor` lists all such files."
+                    )
                 rows += file["rows"]
         counts["rows"] = rows
     return rows

@@ -88,8 +88,8 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
 def _inputs(
     session: Session, generation: resolve.Generation, profiles: customers.Profiles, digest: str
 ) -> BuildInputs:
-    from warehouse.inputs import RATES as RATES_SCHEMA
     from warehouse.inputs import JUDGEMENTS, BuildInputs
+    from warehouse.inputs import RATES as RATES_SCHEMA
 
     lake, ledger, settings = session.lake, session.ledger, session.settings
     events = inputs.events(lake, ledger)
@@ -110,7 +110,9 @@ def _inputs(
         redirects=inputs.table(
             ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", resolve.REDIRECTS
         ),
-        id_changes=inputs.table(ledger, f"SELECT {', '.join(_ID_CHANGES.names)} FROM id_changes", _ID_CHANGES),
+        id_changes=inputs.table(
+            ledger, f"SELECT {', '.join(_ID_CHANGES.names)} FROM id_changes", _ID_CHANGES
+        ),
         quality=quality.served(session),
         rates=rates if rates.is_file() else RATES_SCHEMA.empty_table(),
         digest=digest,

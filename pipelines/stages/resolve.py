@@ -55,17 +55,20 @@ class ResolveReport:
 
     @property
     def records(self) -> int:
+        """Return how many records there are."""
         return self.generation.records
 
     @property
     def customers(self) -> int:
+        """Return how many customers they are."""
         return self.generation.customers
 
 
 def newest(ledger: Ledger) -> Generation | None:
     """Return the newest generation, or None before the first."""
     rows = ledger.rows(
-        "SELECT generation, path, input_digest, records, customers FROM generations ORDER BY generation DESC LIMIT 1"
+        "SELECT generation, path, input_digest, records, customers FROM generations "
+        "ORDER BY generation DESC LIMIT 1"
     )
     return Generation(**dict(rows[0])) if rows else None
 
@@ -194,8 +197,8 @@ def _commit(session: Session, generation: Generation, assignment: IdAssignment, 
             ),
         )
         ledger.execute_many(
-            "INSERT INTO id_map VALUES (?, ?) ON CONFLICT (record_key) DO UPDATE SET customer_id = excluded.customer_id "
-            "WHERE customer_id <> excluded.customer_id",
+            "INSERT INTO id_map VALUES (?, ?) ON CONFLICT (record_key) DO UPDATE "
+            "SET customer_id = excluded.customer_id WHERE customer_id <> excluded.customer_id",
             zip(*assignment.id_map.to_pydict().values(), strict=True),
         )
         ledger.execute_many(
@@ -203,8 +206,8 @@ def _commit(session: Session, generation: Generation, assignment: IdAssignment, 
             zip(*assignment.redirects.to_pydict().values(), strict=True),
         )
         ledger.execute_many(
-            "INSERT INTO id_changes (changed_at, change, customer_id, previous_customer_id, generation, run_id, reason) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO id_changes (changed_at, change, customer_id, previous_customer_id, generation, "
+            "run_id, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     now,
@@ -228,7 +231,7 @@ def policy(settings: IdentitySettings) -> IdentityPolicy:
     from cdp.settings import duration
     from identity.policy import DEFAULT_PRIORITY, IdentityPolicy, Limit
 
-    limits = {
+    limits: dict[str, Limit] = {
         kind: Limit(limit.max, duration(limit.window) if limit.window else None)
         for kind, limit in settings.limits.items()
     }

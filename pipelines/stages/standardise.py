@@ -75,7 +75,8 @@ def pending_files(
 
 
 _QUARANTINED = """
-SELECT DISTINCT file_id FROM current_outcomes JOIN files USING (file_id) WHERE source = ? AND outcome = 'quarantined'
+SELECT DISTINCT file_id FROM current_outcomes JOIN files USING (file_id)
+WHERE source = ? AND outcome = 'quarantined'
 """
 
 
@@ -88,7 +89,7 @@ def standardise_source(
     quarantined: bool = False,
     check: Check = check_events,
 ) -> StandardiseReport:
-    """Standardise what is pending of source ``name`` (see :func:`pending_files`), settle which revisions stand.
+    """Standardise what is pending of source ``name`` (see :func:`pending_files`), and settle revisions.
 
     Raises :class:`RunFailedError` where a structural check fails (nothing of those files commits)
     or where envelopes do not add up.
@@ -189,15 +190,21 @@ class _Work:
         failing = [result for result in results if result.severity == "row" and result.failing]
         return [self._reject(batch, start, failing) for batch, start in _offsets(batches)]
 
-    def _reject(self, batch: StandardisedBatch, start: int, failing: Sequence[CheckResult]) -> StandardisedBatch:
+    def _reject(
+        self, batch: StandardisedBatch, start: int, failing: Sequence[CheckResult]
+    ) -> StandardisedBatch:
         before = batch.outcomes.num_rows
-        places = batch.events.append_column("place", pa.array(range(start, start + batch.events.num_rows), pa.int64()))
+        places = batch.events.append_column(
+            "place", pa.array(range(start, start + batch.events.num_rows), pa.int64())
+        )
         for result in failing:
             left = pc.is_in(places["place"], value_set=pa.array(result.failing, pa.int64()))
             if not pc.any(left).as_py():
                 continue
             batch = reject(batch, pc.indices_nonzero(left), f"check:{result.check_name}")
-            places = places.filter(pc.is_in(places["raw_row"], value_set=batch.events["raw_row"].combine_chunks()))
+            places = places.filter(
+                pc.is_in(places["raw_row"], value_set=batch.events["raw_row"].combine_chunks())
+            )
         self.rejected += batch.outcomes.num_rows - before
         return batch
 
@@ -255,7 +262,7 @@ _LOST = {"latest": "newer_revision", "first": "older_revision", "quarantine": ou
 
 
 def unsettled(session: Session, name: str) -> bool:
-    """Say whether any id of source ``name`` has two standing versions, or lost ones only by another policy."""
+    """Say whether an id of source ``name`` has two standing versions, or lost ones by another policy."""
     ledger, policy = session.ledger, session.settings.sources[name].on_revision
     two = ledger.value(
         """

@@ -22,10 +22,10 @@ from identity.comparisons import (
     MIDDLE,
     SUFFIX,
     SURNAME,
-    TEXT,
     Comparison,
     identifier_name,
     of_identifier,
+    of_text,
 )
 from identity.measures import Flags, Levels, Measure
 from identity.records import Coded, Codes, MultiCoded, RecordSet, coalesce, sounds
@@ -268,12 +268,7 @@ def comparer(records: RecordSet) -> Comparer:
             add(of_identifier(kind, namespace), identifier, maker)
     used = {role for role, _, _ in _SIMPLE} | {"given_name", "surname", *_ADDRESS_ROLES}
     for name in [name for name in sorted(columns) if name not in used][:_TEXT_LIMIT]:
-        match, related = TEXT
-        add(
-            Comparison(name, ("different", "similar", "same"), match, related, tf=True),
-            columns[name],
-            measures.text,
-        )
+        add(of_text(name), columns[name], measures.text)
     areas = postcode_areas(columns["postcode"]) if "postcode" in columns else np.empty(0, np.int32)
     return Comparer(tuple(chosen), records, names, read, places, areas, equal)
 

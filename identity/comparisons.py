@@ -9,18 +9,18 @@ from dataclasses import dataclass
 class Comparison:
     """What one comparison can answer. ``levels[0]`` is the weakest; ``exact`` is the level of equal values.
 
-    ``prior_m``: share of each level among matches, the shipped belief that data then corrects.
-    ``prior_related``: the same for two people of one household; None where the field is personal, so that
-    two people of one household agree on it no more than strangers do.
+    ``match``, ``unrelated``: shipped beliefs, the share of each level among matches and among strangers;
+    data correct them. ``related``: the same for two people of one household; None where the field is
+    personal, so that two people of one household agree on it no more than strangers do.
     ``tf``: whether the frequency of an equal value adjusts the weight.
     """
 
     name: str
     levels: tuple[str, ...]
-    prior_m: tuple[float, ...]
-    prior_related: tuple[float, ...] | None = None
+    match: tuple[float, ...]
+    unrelated: tuple[float, ...]
+    related: tuple[float, ...] | None = None
     tf: bool = False
-    prior_u: tuple[float, ...] | None = None
 
     @property
     def exact(self) -> int:
@@ -31,7 +31,8 @@ class Comparison:
 GIVEN = Comparison(
     "given name",
     ("different", "same initial", "similar", "initial only", "short form", "one letter differs", "same"),
-    (0.04, 0.02, 0.03, 0.06, 0.06, 0.07, 0.72),
+    match=(0.04, 0.02, 0.03, 0.06, 0.06, 0.07, 0.72),
+    unrelated=(0.905, 0.055, 0.008, 0.010, 0.008, 0.004, 0.010),
     tf=True,
 )
 SURNAME = Comparison(
@@ -45,13 +46,14 @@ SURNAME = Comparison(
         "swapped with given name",
         "same",
     ),
-    (0.05, 0.01, 0.01, 0.03, 0.07, 0.03, 0.80),
-    (0.25, 0.01, 0.01, 0.03, 0.05, 0.01, 0.64),
+    match=(0.05, 0.01, 0.01, 0.03, 0.07, 0.03, 0.80),
+    unrelated=(0.9842, 0.003, 0.002, 0.001, 0.0045, 0.0003, 0.005),
+    related=(0.25, 0.01, 0.01, 0.03, 0.05, 0.01, 0.64),
     tf=True,
 )
-MIDDLE = Comparison("middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70))
-SUFFIX = Comparison("suffix", ("different", "same"), (0.0005, 0.9995), (0.7, 0.3), prior_u=(0.5, 0.5))
-GENDER = Comparison("gender", ("different", "same"), (0.04, 0.96))
+MIDDLE = Comparison("middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70), (0.92, 0.04, 0.04))
+SUFFIX = Comparison("suffix", ("different", "same"), (0.0005, 0.9995), (0.5, 0.5), (0.7, 0.3))
+GENDER = Comparison("gender", ("different", "same"), (0.04, 0.96), (0.5, 0.5))
 BIRTH = Comparison(
     "birth date",
     (
@@ -64,18 +66,25 @@ BIRTH = Comparison(
         "one digit differs",
         "same",
     ),
-    (0.02, 0.01, 0.02, 0.05, 0.01, 0.02, 0.06, 0.81),
+    match=(0.02, 0.01, 0.02, 0.05, 0.01, 0.02, 0.06, 0.81),
+    unrelated=(0.70, 0.26, 0.027, 0.006, 0.00392, 0.00003, 0.003, 0.00005),
     tf=True,
 )
 EMAIL = Comparison(
     "e-mail",
     ("different", "alike", "same name part", "similar", "same"),
-    (0.28, 0.02, 0.05, 0.08, 0.57),
-    (0.82, 0.01, 0.01, 0.01, 0.15),
+    match=(0.28, 0.02, 0.05, 0.08, 0.57),
+    unrelated=(0.99955, 0.0003, 0.0001, 0.00004, 0.00001),
+    related=(0.82, 0.01, 0.01, 0.01, 0.15),
     tf=True,
 )
 PHONE = Comparison(
-    "phone", ("different", "one digit differs", "same"), (0.22, 0.08, 0.70), (0.59, 0.01, 0.40), tf=True
+    "phone",
+    ("different", "one digit differs", "same"),
+    match=(0.22, 0.08, 0.70),
+    unrelated=(0.99996, 0.00003, 0.00001),
+    related=(0.59, 0.01, 0.40),
+    tf=True,
 )
 ADDRESS = Comparison(
     "address",
@@ -90,19 +99,26 @@ ADDRESS = Comparison(
         "same door",
         "same door and place",
     ),
-    (0.12, 0.02, 0.01, 0.03, 0.03, 0.06, 0.03, 0.06, 0.64),
-    (0.08, 0.01, 0.01, 0.02, 0.02, 0.06, 0.05, 0.05, 0.70),
+    match=(0.12, 0.02, 0.01, 0.03, 0.03, 0.06, 0.03, 0.06, 0.64),
+    unrelated=(0.8553, 0.10, 0.02, 0.015, 0.006, 0.003, 0.0005, 0.0001, 0.0001),
+    related=(0.08, 0.01, 0.01, 0.02, 0.02, 0.06, 0.05, 0.05, 0.70),
     tf=True,
 )
 COMPANY = Comparison(
     "company",
     ("different", "words in common", "similar", "same"),
-    (0.08, 0.12, 0.15, 0.65),
-    (0.40, 0.05, 0.05, 0.50),
+    match=(0.08, 0.12, 0.15, 0.65),
+    unrelated=(0.985, 0.01, 0.003, 0.002),
+    related=(0.40, 0.05, 0.05, 0.50),
     tf=True,
 )
-TEXT = ((0.25, 0.15, 0.60), (0.60, 0.05, 0.35))
-IDENTIFIER = ("different", "one sign differs", "same")
+
+
+def of_text(name: str) -> Comparison:
+    """The comparison of a column without a role of its own."""
+    return Comparison(
+        name, ("different", "similar", "same"), (0.25, 0.15, 0.60), (0.90, 0.03, 0.07), (0.60, 0.05, 0.35), tf=True
+    )
 
 
 def identifier_name(kind: str, namespace: str) -> str:
@@ -120,7 +136,9 @@ def of_identifier(kind: str, namespace: str) -> Comparison:
     if kind in ("email", "phone"):
         return EMAIL if kind == "email" else PHONE
     shared = (0.55, 0.01, 0.44) if kind in _SHARED_DEVICES else None
-    return Comparison(identifier_name(kind, namespace), IDENTIFIER, (0.06, 0.04, 0.90), shared)
+    levels = ("different", "one sign differs", "same")
+    strangers = (0.99994, 0.00005, 0.00001)
+    return Comparison(identifier_name(kind, namespace), levels, (0.06, 0.04, 0.90), strangers, shared)
 
 
 _SHARED_DEVICES = frozenset({"device", "anonymous_id"})

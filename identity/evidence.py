@@ -216,11 +216,19 @@ def attach(
             break
     held = _ambiguous(columns, owner)
     owner, joined = _join_rest(columns, owner)
+    owner = _named_by_smallest(owner)
     edges += joined
     left = np.concatenate([e[0] for e in edges]) if edges else np.empty(0, np.int64)
     right = np.concatenate([e[1] for e in edges]) if edges else np.empty(0, np.int64)
     kinds = np.repeat(np.array([e[2] for e in edges], dtype=object), [len(e[0]) for e in edges])
     return Attached(owner, left, right, kinds, held)
+
+
+def _named_by_smallest(labels: Rows) -> Rows:
+    """Name each cluster by its smallest record, which may be one that was attached."""
+    least = np.full(len(labels), _NOBODY, dtype=np.int64)
+    np.minimum.at(least, labels, np.arange(len(labels)))
+    return least[labels]
 
 
 def _owners(column: MultiCoded, owner: Rows) -> tuple[Rows, Rows]:

@@ -29,6 +29,7 @@ UNIT = 1000
 _ROUNDS = 60
 _STRENGTH = 100.0
 _RELATED_STRENGTH = 100.0
+_STRANGERS = 200.0  # pairs of strangers and, in rates, of all pairs that the shipped beliefs stand for
 _FLOOR = 1e-9
 
 
@@ -109,11 +110,12 @@ def estimate(
     outside = max(pairs - float(candidates.counts.sum()), 0.0)
     weight = outside / max(random.shape[1], 1)
     background = _level_counts(random, np.full(random.shape[1], weight), comparisons)
-    match = [np.array(c.prior_m) for c in comparisons]
-    unrelated = [_normal(b + _prior_u(c) * 2.0 + 0.0) for b, c in zip(background, comparisons, strict=True)]
+    match = [np.array(c.match) for c in comparisons]
+    unrelated = [_normal(b + _prior_u(c)) for b, c in zip(background, comparisons, strict=True)]
     related = [_related(c, u) for c, u in zip(comparisons, unrelated, strict=True)]
     counts = candidates.counts.astype(np.float64)
-    match_rate, related_rate = 0.3 * records / max(pairs, 1.0), 0.15 * records / max(pairs, 1.0)
+    scale = records / (pairs + _STRANGERS)
+    match_rate, related_rate = 0.3 * scale, 0.15 * scale
     for _ in range(rounds):
         logs = np.stack(
             [
@@ -126,17 +128,17 @@ def estimate(
         posterior *= counts / posterior.sum(axis=0)
         totals = posterior.sum(axis=1)
         before = match_rate
-        match_rate = float((totals[0] + 1e-3 * records) / pairs)
-        related_rate = float((totals[1] + 1e-3 * records) / pairs)
+        match_rate = float((totals[0] + 1.0) / (pairs + _STRANGERS))
+        related_rate = float((totals[1] + 0.5) / (pairs + _STRANGERS))
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
         match = [
-            _normal(n + _STRENGTH * np.array(c.prior_m)) for n, c in zip(parts[0], comparisons, strict=True)
+            _normal(n + _STRENGTH * np.array(c.match)) for n, c in zip(parts[0], comparisons, strict=True)
         ]
         unrelated = [
             _normal(n + b + _prior_u(c)) for n, b, c in zip(parts[2], background, comparisons, strict=True)
         ]
         related = [
-            _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.prior_related is not None else u
+            _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.related is not None else u
             for n, c, u in zip(parts[1], comparisons, unrelated, strict=True)
         ]
         if abs(match_rate - before) < 1e-6 * before:
@@ -145,14 +147,11 @@ def estimate(
 
 
 def _prior_u(comparison: Comparison) -> Floats:
-    if comparison.prior_u is not None:
-        return np.array(comparison.prior_u) * 10
-    size = len(comparison.levels)
-    return np.array([1.0] + [0.5 / size] * (size - 1))
+    return np.array(comparison.unrelated) * _STRANGERS
 
 
 def _related(comparison: Comparison, unrelated: Floats) -> Floats:
-    return np.array(comparison.prior_related) if comparison.prior_related is not None else unrelated
+    return np.array(comparison.related) if comparison.related is not None else unrelated
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ class Model:
                     "comparison": c.name,
                     "levels": list(c.levels),
                     "term_frequency": c.tf,
-                    "personal": c.prior_related is None,
+                    "personal": c.related is None,
                     "m": [float(x) for x in m],
                     "u": [float(x) for x in u],
                     "related": [float(x) for x in r],
@@ -214,6 +213,7 @@ class Model:
                 i["comparison"],
                 tuple(i["levels"]),
                 tuple(i["m"]),
+                tuple(i["u"]),
                 None if i["personal"] else tuple(i["related"]),
                 i["term_frequency"],
             )

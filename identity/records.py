@@ -92,6 +92,14 @@ def recode(codes: Codes, normalised: Sequence[str]) -> Coded:
     return Coded(_objects(list(places)), _apply(mapping, codes))
 
 
+def _sorted(column: Coded) -> Coded:
+    """Number the values in their own order, so that the order of the rows leaves no trace."""
+    order = sorted(range(len(column.values)), key=column.values.__getitem__)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return Coded(column.values[order], _apply(place, column.codes))
+
+
 def _objects(values: list[str]) -> npt.NDArray[np.object_]:
     made = np.empty(len(values), dtype=object)
     made[:] = values
@@ -258,7 +266,7 @@ def multi(
     seen: npt.NDArray[np.int64] | None = None,
 ) -> MultiCoded:
     """Encode (record, value) pairs as a column with any number of values per record."""
-    coded = recode(codes, normalised)
+    coded = _sorted(recode(codes, normalised))
     keep = coded.codes >= 0
     packed = (record[keep].astype(np.int64) << 32) | coded.codes[keep].astype(np.int64)
     packed, inverse = np.unique(packed, return_inverse=True)

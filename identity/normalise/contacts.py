@@ -65,7 +65,7 @@ def phone(value: str) -> str:
     """
     text = re.split(r"(?i)\s*(?:ext|x|#)\.?\s*\d+\s*$", value)[0]
     digits = "".join(ch for ch in text if ch.isdigit())
-    return digits.lstrip("0")[-10:].lstrip("0") if digits else ""
+    return digits.lstrip("0")[-10:].lstrip("0") or digits[:10]
 
 
 def is_junk_phone(value: str) -> bool:

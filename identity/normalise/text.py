@@ -68,7 +68,7 @@ def fold(value: str) -> str:
     """
     if value.isascii():
         return value.lower()
-    lowered = value.lower().translate(_TABLE)
+    lowered = value.lower().replace("ου", "ou").replace("ού", "ou").translate(_TABLE)
     if lowered.isascii():
         return lowered
     decomposed = unicodedata.normalize("NFKD", lowered)

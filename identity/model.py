@@ -26,7 +26,8 @@ from identity.measures import Levels
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 UNIT = 1000
-_ROUNDS = 60
+_ROUNDS = 200
+_SETTLED = 1e-4  # relative change of both rates below which estimation stops
 _STRENGTH = 100.0
 _RELATED_STRENGTH = 100.0
 _STRANGERS = 200.0  # pairs of strangers and, in rates, of all pairs that the shipped beliefs stand for
@@ -127,7 +128,7 @@ def estimate(
         posterior = np.exp(logs - logs.max(axis=0))
         posterior *= counts / posterior.sum(axis=0)
         totals = posterior.sum(axis=1)
-        before = match_rate
+        before = match_rate, related_rate
         match_rate = float((totals[0] + 1.0) / (pairs + _STRANGERS))
         related_rate = float((totals[1] + 0.5) / (pairs + _STRANGERS))
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
@@ -141,7 +142,8 @@ def estimate(
             _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.related is not None else u
             for n, c, u in zip(parts[1], comparisons, unrelated, strict=True)
         ]
-        if abs(match_rate - before) < 1e-6 * before:
+        moved = abs(match_rate / before[0] - 1), abs(related_rate / before[1] - 1)
+        if max(moved) < _SETTLED:
             break
     return Parameters(tuple(match), tuple(related), tuple(unrelated), match_rate, related_rate)
 

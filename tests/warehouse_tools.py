@@ -156,6 +156,7 @@ def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> 
 
 
 def publish_into(lake: Lake, inputs: BuildInputs, *, now: datetime = NOW, keep: int = 2) -> Release:
+    lake.root.mkdir(parents=True, exist_ok=True)
     with Ledger(lake.ledger_path) as ledger:
         return publish(lake, ledger, inputs, now=now, run_id="run", keep=keep)
 

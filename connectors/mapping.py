@@ -130,6 +130,8 @@ def digest(*parts: object) -> str:
             return dataclasses.asdict(value)
         if isinstance(value, collections.abc.Mapping):
             return dict(value)
+        if isinstance(value, collections.abc.Set):
+            return sorted(map(str, value))  # the order of a set differs from process to process
         return str(value)
 
     text = json.dumps([plain(part) for part in parts], sort_keys=True, default=plain)

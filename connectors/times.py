@@ -79,7 +79,7 @@ def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
     bare = f"regexp_replace({text}, '\\s*[\\[(][^\\])]*[\\])]$', '')"
     numeric = f"regexp_replace({bare}, '(GMT|UTC|UT|Z)$', '+0000')"
     zoned = (
-        f"coalesce(try_strptime({numeric}, {_formats(_ZONED)}), "
+        f"coalesce(try_strptime({text}, {_formats(_ZONED[:1])}), try_strptime({numeric}, {_formats(_ZONED)}), "
         f"CASE WHEN {bare} <> {text} THEN try_cast({bare} AS TIMESTAMPTZ) END)"
     )
     instant = (

@@ -143,11 +143,11 @@ class _Table:
 
     def chunks(self, names: list[str], min_cells: int) -> Iterator[Chunk]:
         while self.at < len(self.lines):
-            rows = self._plain(len(names)) or self._careful(len(names), min_cells)
+            rows = self._plain(len(names), min_cells) or self._careful(len(names), min_cells)
             if rows.cells or rows.rejected:
                 yield Chunk(_objects(names, rows.cells), rows.lines, [], rows.rejected)
 
-    def _plain(self, width: int) -> _Rows | None:
+    def _plain(self, width: int, min_cells: int) -> _Rows | None:
         """Return the next rows where each is one whole line, else None and nothing is read."""
         stop = min(self.at + CHUNK_ROWS, len(self.lines))
         if not self.clean:
@@ -156,7 +156,9 @@ class _Table:
             cells = list(self.reader([*self.lines[self.at : stop], _BEYOND]))
         except csv.Error:
             return None
-        if cells.pop() or len(cells) != stop - self.at or any(map(width.__ne__, map(len, cells))):
+        if cells.pop() or len(cells) != stop - self.at:
+            return None
+        if not set(map(len, cells)) <= set(range(min_cells, width + 1)):
             return None
         rows = _Rows(cells, list(range(self.at + 1, stop + 1)))
         self.at = stop
@@ -173,7 +175,8 @@ class _Table:
                 rows.lines.append(start + 1)
             elif reason is not None:
                 raw = "".join(self.lines[start : self.at]).rstrip("\r\n")
-                rows.rejected.append(Rejected(start + 1, self.bytes_of(raw), reason, detail, self.header_text))
+                payload = self.bytes_of(raw)
+                rows.rejected.append(Rejected(start + 1, payload, reason, detail, self.header_text))
         return rows
 
     def _row(self, start: int) -> tuple[list[str] | None, int]:

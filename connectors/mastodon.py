@@ -50,7 +50,7 @@ def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
 
 
 def _account(name: str, path: str) -> dict[str, str]:
-    parts = {"acct": "acct", "link": "url", "display": "display_name", "bot": "bot"}
+    parts = {"acct": "acct", "link": "url", "display": "display_name"}
     return {f"{name}_{part}": f"{path}.{key}" for part, key in parts.items()}
 
 
@@ -73,6 +73,7 @@ _FIELDS = {
     "username": "$.username",
     "display": "$.display_name",
     **_account("by", "$.account"),
+    "by_bot": "$.account.bot",
     **_account("to", "$.mentions[0]"),
     **_account("boosted", "$.reblog.account"),
     "boosted_uri": "$.reblog.uri",
@@ -81,12 +82,10 @@ _FIELDS = {
     "last_id": "$.last_status.id",
     "last_time": "$.last_status.created_at",
     "last_content": "$.last_status.content",
-    "last_acct": "$.last_status.account.acct",
     "n_content": "$.status.content",
     "n_visibility": "$.status.visibility",
     "n_address": "$.status.url",
     "n_id": "$.status.id",
-    "n_language": "$.status.language",
 }
 
 _IS_NOTIFICATION = "kind IS NOT NULL AND by_acct IS NOT NULL"
@@ -115,11 +114,11 @@ def _handle(name: str) -> str:
 
 def _text(html: str) -> str:
     """The text of a status: no tags, and the five characters that HTML escapes."""
-    text = f"regexp_replace(replace(left({html}, 4000), '</p><p>', ' '), '<[^>]*>', '', 'g')"
+    text = bare = f"regexp_replace(replace(left({html}, 4000), '</p><p>', ' '), '<[^>]*>', '', 'g')"
     escaped = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "''", "&amp;": "&"}
     for entity, character in escaped.items():
         text = f"replace({text}, '{entity}', '{character}')"
-    return text
+    return f"CASE WHEN contains({html}, '&') THEN {text} ELSE {bare} END"
 
 
 MAPPING = Mapping(
@@ -166,7 +165,7 @@ MAPPING = Mapping(
         ),
     ),
     properties=f"""CASE WHEN {_IS_ACCOUNT} THEN NULL ELSE json_object('url', coalesce(own_link, n_address),
-        'visibility', coalesce(visibility, n_visibility), 'language', coalesce(language, n_language),
+        'visibility', coalesce(visibility, n_visibility), 'language', language,
         'edited_at', edited, 'warning', warning, 'bot', by_bot = 'true') END""",
 )
 

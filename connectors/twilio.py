@@ -55,7 +55,6 @@ _FIELDS = {
     "sid": "$.sid",
     "account": "$.account_sid",
     "uri": "$.uri",
-    "url": "$.url",
     "direction": "$.direction",
     "status": "$.status",
     "sender": "$.from",
@@ -78,11 +77,6 @@ _FIELDS = {
     "error_code": "$.error_code",
     "segments": "$.num_segments",
     "media": "$.num_media",
-    "page": "$.page",
-    "meta": "$.meta.page",
-    "phone_number": "$.phone_number",
-    "conference": "$.conference_sid",
-    "event_call": "$.call_sid",
 }
 
 _KIND = "left(sid, 2)"
@@ -120,10 +114,11 @@ MAPPING = Mapping(
     event_type=_TYPE,
     occurred_at=f"""CASE {_KIND} WHEN 'CA' THEN coalesce(start_time, date_created)
         ELSE coalesce(date_sent, date_created) END""",
-    quarantine="""CASE WHEN coalesce(sid, account, uri, url, phone_number, conference, event_call, page, meta)
-        IS NULL THEN 'not_a_twilio_resource' END""",
+    quarantine="""CASE WHEN coalesce(sid, account, uri) IS NOT NULL THEN NULL
+        WHEN contains(payload, 'twilio.com') OR contains(payload, '"call_sid"') THEN NULL
+        ELSE 'not_a_twilio_resource' END""",
     ignore=f"""CASE
-        WHEN sid IS NULL AND coalesce(page, meta) IS NOT NULL THEN 'empty_page'
+        WHEN sid IS NULL AND contains(payload, '"first_page_ur') THEN 'empty_page'
         WHEN coalesce({_KIND} NOT IN ('CA', 'SM', 'MM', 'IM'), true) THEN 'unsupported_resource'
         WHEN {_KIND} IN ('CA', 'SM', 'MM') AND direction IS NULL THEN 'unsupported_resource'
         WHEN status IN ('accepted', 'scheduled', 'queued') OR {_KIND} IN ('SM', 'MM') AND status = 'canceled'

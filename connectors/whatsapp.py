@@ -125,18 +125,15 @@ _FIELDS = {
     "object": "$.object",
     "field": f"{_CHANGE}.field",
     "contact_name": f"{_V}.contacts[0].profile.name",
-    "contact_username": f"{_V}.contacts[0].profile.username",
     "contact_wa": f"{_V}.contacts[0].wa_id",
     "contact_user": f"{_V}.contacts[0].user_id",
     "m_type": f"{_M}.type",
     "m_from": f"{_M}.from",
-    "m_user": f"{_M}.from_user_id",
     "m_time": f"{_M}.timestamp",
     "m_text": f"{_M}.text.body",
     "m_image": f"{_M}.image.caption",
     "m_video": f"{_M}.video.caption",
     "m_document": f"{_M}.document.caption",
-    "m_file": f"{_M}.document.filename",
     "m_button": f"{_M}.button.text",
     "m_reply": f"{_M}.interactive.button_reply.title",
     "m_list": f"{_M}.interactive.list_reply.title",
@@ -154,8 +151,7 @@ _FIELDS = {
     "m_edited": f"{_M}.edit.original_message_id",
     "m_edit_text": f"{_M}.edit.message.text.body",
     "m_error": f"{_M}.errors[0].title",
-    "m_ad": f"{_M}.referral.headline",
-    "m_ad_id": f"{_M}.referral.source_id",
+    "m_ad": f"{_M}.referral.source_id",
     "e_to": f"{_E}.to",
     "e_type": f"{_E}.type",
     "e_time": f"{_E}.timestamp",
@@ -167,7 +163,6 @@ _FIELDS = {
     "s_recipient": f"{_S}.recipient_id",
     "s_participant": f"{_S}.recipient_participant_id",
     "s_kind": f"{_S}.recipient_type",
-    "s_user": f"{_S}.recipient_user_id",
     "s_error": f"{_S}.errors[0].title",
     "s_category": f"{_S}.pricing.category",
     "c_id": f"{_C}.id",
@@ -176,7 +171,6 @@ _FIELDS = {
     "c_status": f"{_C}.status",
     "c_from": f"{_C}.from",
     "c_to": f"{_C}.to",
-    "c_time": f"{_C}.timestamp",
     "c_start": f"{_C}.start_time",
     "c_duration": f"{_C}.duration",
     "p_value": f"{_P}.value",
@@ -219,7 +213,7 @@ MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
     event_type=_TYPE,
-    occurred_at="coalesce(m_time, s_time, c_start, c_time, p_time, e_time)",
+    occurred_at="coalesce(m_time, s_time, c_start, p_time, e_time)",
     quarantine="""CASE WHEN object IS DISTINCT FROM 'whatsapp_business_account' THEN 'not_a_whatsapp_body'
         WHEN field IS NULL THEN 'no_change_inside' END""",
     ignore="""CASE
@@ -233,10 +227,10 @@ MAPPING = Mapping(
             OR field = 'security' THEN 'account_notice'
           ELSE 'unsupported_change' END END""",
     columns={
-        "subject": """coalesce(m_text, m_image, m_video, m_document, m_file, m_button, m_reply, m_list,
+        "subject": """coalesce(m_text, m_image, m_video, m_document, m_button, m_reply, m_list,
             m_emoji, m_place, m_edit_text, m_error, e_text, s_error)""",
         "reference": "coalesce(m_reply_to, m_reacted_to, m_original, m_edited, s_id, c_id)",
-        "campaign": "coalesce(m_ad, m_ad_id)",
+        "campaign": "m_ad",
         "product": "m_product",
         "duration_seconds": "c_duration",
         "outcome": """coalesce(CASE WHEN m_type NOT IN ('text', 'system') THEN m_type END,
@@ -252,16 +246,14 @@ MAPPING = Mapping(
     identifiers=(
         IdentifierRule(
             "external_id",
-            f"coalesce(m_user, s_user, CASE WHEN {_IS_CONTACT} THEN contact_user END)",
+            f"CASE WHEN {_IS_CONTACT} THEN contact_user END",
             "'whatsapp'",
         ),
         IdentifierRule("phone", _international(_PHONE)),
         IdentifierRule("phone", _international("m_new_wa")),
-        IdentifierRule("handle", f"CASE WHEN {_IS_CONTACT} THEN contact_username END", "'whatsapp'"),
     ),
     traits={"full_name": f"CASE WHEN {_IS_CONTACT} THEN contact_name END"},
-    properties="""CASE WHEN s_status IS NOT NULL THEN json_object('category', s_category)
-        WHEN m_ad_id IS NOT NULL THEN json_object('ad_id', m_ad_id, 'ad', m_ad) END""",
+    properties="""CASE WHEN s_status IS NOT NULL THEN json_object('category', s_category) END""",
 )
 
 CONNECTOR = Connector(

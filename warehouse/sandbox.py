@@ -133,32 +133,39 @@ def run(database: Path, query: str, limits: Limits = DEFAULT_LIMITS) -> Iterator
     import pyarrow as pa
 
     child = _Child(database, query, limits)
+    answer: _Answer | None = None
     try:
         try:
             reader = pa.ipc.open_stream(child.process.stdout)
         except (pa.ArrowInvalid, OSError):
             raise child.failure() or RunFailedError("The query gave no answer.") from None
-        finished = _Finished(reader)
-        try:
-            yield pa.RecordBatchReader.from_batches(reader.schema, finished)
-        except pa.ArrowException:
-            raise child.failure() or RunFailedError("The query's answer was cut off.") from None
-        if finished.to_the_end and (failure := child.failure()):
-            raise failure
+        answer = _Answer(child, reader)
+        yield pa.RecordBatchReader.from_batches(reader.schema, answer)
     finally:
         child.close()
+        if answer is not None and answer.failure is not None:
+            # Whatever the reader of the rows made of it: this is why they ended.
+            raise answer.failure from None
 
 
-class _Finished:
-    """Batches of a stream, which remembers whether all of them were read."""
+class _Answer:
+    """Batches of a child's answer, and why it ended where it ended too early."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, child: _Child, reader: Any) -> None:
+        self.child = child
         self.reader = reader
-        self.to_the_end = False
+        self.failure: CdpError | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        yield from self.reader
-        self.to_the_end = True
+        import pyarrow as pa
+
+        try:
+            yield from self.reader
+        except (pa.ArrowException, OSError):
+            self.failure = self.child.failure() or RunFailedError("The query's answer was cut off.")
+            raise
+        # An answer that is cut off between two batches looks like one that is complete.
+        self.failure = self.child.failure()
 
 
 def to_file(

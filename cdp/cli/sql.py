@@ -102,8 +102,8 @@ def _print_table(database: Path, query: str, limits: Limits, most: int) -> None:
     right = frozenset(at for at, field in enumerate(schema) if any(check(field.type) for check in numbers))
     headings = [terminal.printable(name) for name in schema.names]
     click.echo(terminal.table(headings, taken[:most], right=right, columns=terminal.width()))
-    more = f"first {most} rows; --rows N shows more" if len(taken) > most else f"{len(taken)} rows"
-    click.echo(f"({more})", err=True)
+    told = f"{len(taken)} row{'s' * (len(taken) != 1)}"
+    click.echo(f"(first {most} rows; --rows N shows more)" if len(taken) > most else f"({told})", err=True)
 
 
 def shown(value: Any) -> str:

@@ -28,6 +28,7 @@ from tests.warehouse_tools import (
 )
 from warehouse.inputs import REDIRECTS
 
+COLD = [sys.executable, "-c", "from cdp.cli.main import main; main()"]
 ROOT = Path(__file__).parents[2]
 CONFIG = """\
 version: 1
@@ -114,15 +115,12 @@ class TestSql:
         status, out, err = cdp(
             "sql", "SELECT customer_id, revenue, channels FROM customers ORDER BY 1 LIMIT 1"
         )
-        assert (status, out.splitlines(), err) == (
-            0,
-            [
-                "customer_id  revenue  channels",
-                "-----------  -------  -----------------------",
-                'C00000001     1234.5  ["crm", "orders", "web"]',
-            ],
-            "(1 rows)\n",
-        ) or out.splitlines()[2].startswith("C00000001     1234.5")
+        assert (status, err) == (0, "(1 row)\n")
+        assert out.splitlines() == [
+            "customer_id  revenue  channels",
+            "-----------  -------  ------------------------",
+            'C00000001     1234.5  ["crm", "orders", "web"]',
+        ]
 
     def test_data_cannot_command_the_terminal(self, cdp):
         _, out, _ = cdp("sql", "SELECT subject FROM contact_history WHERE subject IS NOT NULL")
@@ -174,7 +172,7 @@ class TestSql:
         path.write_text("before\n", encoding="utf-8")
         with path.open("ab") as out:
             subprocess.run(
-                [sys.executable, "-m", "cdp.cli.main", "sql", "SELECT 1 AS x", "--format", "csv"],
+                [*COLD, "sql", "SELECT 1 AS x", "--format", "csv"],
                 stdout=out,
                 env={**os.environ, "CDP_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
                 check=True,
@@ -278,7 +276,7 @@ class TestExport:
 def test_a_cold_command_is_quick(workspace, arguments, seconds):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-m", "cdp.cli.main", *arguments],
+        [*COLD, *arguments],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "CDP_WORKSPACE": str(workspace), "PYTHONPATH": str(ROOT)},
         check=True,

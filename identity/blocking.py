@@ -58,6 +58,9 @@ def slots(records: RecordSet, given: Codes, surname: Codes, spoken: Codes) -> li
         found.append(Slot("birth_date", _date_keys(columns["birth_date"])))
     whole = ("door", "postcode", "city", "company")
     found += [Slot(role, columns[role].codes) for role in whole if role in columns]
+    if "company" in columns:
+        found.append(Slot("company by sound", sounds(columns["company"]).codes, combine=False))
+        found.append(Slot("first word", _first_words(columns["company"])))
     for (kind, namespace), column in records.identifiers.items():
         found.append(Slot(f"{kind}/{namespace}", column.codes))
         if kind == "email":
@@ -85,6 +88,12 @@ def choose_cap(all_slots: Sequence[Slot], records: int) -> int:
 def _date_keys(column: Coded) -> Codes:
     """Dates of which day and month are swapped share a key."""
     return recode(column.codes, [v[:4] + "".join(sorted((v[4:6], v[6:8]))) for v in column.values]).codes
+
+
+def _first_words(column: Coded) -> Codes:
+    """The first word of an organisation that is long enough to tell something."""
+    long = [[word for word in value.split() if len(word) > 3] for value in column.values]
+    return recode(column.codes, [words[0] if words else "" for words in long]).codes
 
 
 def _local_parts(column: Coded) -> Codes:

@@ -7,7 +7,7 @@ levels are symmetric in the two records. Measures run once per distinct pair of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -249,7 +249,9 @@ def comparer(records: RecordSet) -> Comparer:
 
     for role, comparison, measure in _SIMPLE:
         if role in columns:
-            add(comparison, columns[role], measure)
+            # Among organisations the name is what tells one from the other; among people it is an employer.
+            own = replace(comparison, related=None) if comparison is COMPANY and names is None else comparison
+            add(own, columns[role], measure)
     places: dict[str, Measure] = {}
     makers = {
         "postcode": measures.code,

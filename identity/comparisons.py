@@ -51,7 +51,9 @@ SURNAME = Comparison(
     related=(0.25, 0.01, 0.01, 0.03, 0.05, 0.01, 0.64),
     tf=True,
 )
-MIDDLE = Comparison("middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70), (0.92, 0.04, 0.04))
+MIDDLE = Comparison(
+    "middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70), (0.92, 0.04, 0.04)
+)
 SUFFIX = Comparison("suffix", ("different", "same"), (0.0005, 0.9995), (0.5, 0.5), (0.7, 0.3))
 GENDER = Comparison("gender", ("different", "same"), (0.04, 0.96), (0.5, 0.5))
 BIRTH = Comparison(
@@ -117,7 +119,12 @@ COMPANY = Comparison(
 def of_text(name: str) -> Comparison:
     """The comparison of a column without a role of its own."""
     return Comparison(
-        name, ("different", "similar", "same"), (0.25, 0.15, 0.60), (0.90, 0.03, 0.07), (0.60, 0.05, 0.35), tf=True
+        name,
+        ("different", "similar", "same"),
+        (0.25, 0.15, 0.60),
+        (0.90, 0.03, 0.07),
+        (0.60, 0.05, 0.35),
+        tf=True,
     )
 
 

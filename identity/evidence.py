@@ -40,7 +40,7 @@ def shared_weight(identifier_type: str) -> int:
 
 
 def name_keys(records: RecordSet) -> Rows:
-    """A coarse key of each record's name, -1 without: two initials in either order, or the organisation.
+    """A coarse key of each record's name, -1 without: two initials in either order, or an organisation's.
 
     Coarse, so that typing errors and short forms of one person's name do not count as many people.
     """
@@ -50,7 +50,9 @@ def name_keys(records: RecordSet) -> Rows:
     )
     company = records.columns.get("company")
     if company is not None:
-        key = np.where((key < 0) & (company.codes >= 0), company.codes + (np.int64(1) << 48), key)
+        key = np.where(
+            (key < 0) & (company.codes >= 0), _initials(records, "company") + (np.int64(1) << 48), key
+        )
     return key
 
 

@@ -233,7 +233,7 @@ def _counterfactual(crossing: Sequence[PairExplanation]) -> tuple[str, ...]:
         sorted(
             name
             for name, rest in gains.items()
-            if name != "prior" and len(rest) == len(crossing) and max(rest) < _HALF
+            if name != "prior" and len(rest) == len(crossing) and max(rest) <= _HALF
         )
     )
 

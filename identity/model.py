@@ -32,6 +32,7 @@ _STRENGTH = 100.0
 _RELATED_STRENGTH = 100.0
 _STRANGERS = 200.0  # pairs of strangers and, in rates, of all pairs that the shipped beliefs stand for
 _FLOOR = 1e-9
+_NONE = 1e-15  # rate of a class that is not there
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ def estimate(
     counts = candidates.counts.astype(np.float64)
     scale = records / (pairs + _STRANGERS)
     match_rate, related_rate = 0.3 * scale, 0.15 * scale
+    # Without any personal field, two people of one household cannot be told from one person.
+    personal = any(c.related is None for c in comparisons)
+    related_rate = related_rate if personal else _NONE
     for _ in range(rounds):
         logs = np.stack(
             [
@@ -130,7 +134,7 @@ def estimate(
         totals = posterior.sum(axis=1)
         before = match_rate, related_rate
         match_rate = float((totals[0] + 1.0) / (pairs + _STRANGERS))
-        related_rate = float((totals[1] + 0.5) / (pairs + _STRANGERS))
+        related_rate = float((totals[1] + 0.5) / (pairs + _STRANGERS)) if personal else _NONE
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
         match = [
             _normal(n + _STRENGTH * np.array(c.match)) for n, c in zip(parts[0], comparisons, strict=True)

@@ -31,7 +31,9 @@ def day(number: int) -> datetime:
 def records(people: Mapping[str, Mapping[str, str]]) -> pa.Table:
     """Records by key; the source is what stands before the colon; columns are those that anybody has."""
     names = sorted({name for fields in people.values() for name in fields})
-    columns = {name: pa.array([fields.get(name) for fields in people.values()], pa.string()) for name in names}
+    columns = {
+        name: pa.array([fields.get(name) for fields in people.values()], pa.string()) for name in names
+    }
     sources = [key.partition(":")[0] for key in people]
     return pa.table({"record_key": pa.array(people.keys(), pa.string()), "source": sources, **columns})
 
@@ -41,7 +43,9 @@ def identifiers(rows: Iterable[Sequence[str]], seen: Mapping[tuple[str, str], in
     full = [row if len(row) == 4 else (row[0], row[1], "", row[2]) for row in rows]
     times = [day((seen or {}).get((row[0], row[3]), 0)) for row in full]
     columns = [*([row[i] for row in full] for i in range(4)), times, times]
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, IDENTIFIERS, strict=True)], schema=IDENTIFIERS)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, IDENTIFIERS, strict=True)], schema=IDENTIFIERS
+    )
 
 
 def judgements(*rows: tuple[str, str, str]) -> pa.Table:

@@ -21,7 +21,9 @@ EDGES = st.dictionaries(
     st.integers(-20, 20),
     max_size=20,
 )
-PAIRS = st.sets(st.tuples(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1)).filter(lambda p: p[0] < p[1]), max_size=4)
+PAIRS = st.sets(
+    st.tuples(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1)).filter(lambda p: p[0] < p[1]), max_size=4
+)
 
 
 def slow_average_link(size, edges, linkage, forbidden):
@@ -40,7 +42,7 @@ def slow_average_link(size, edges, linkage, forbidden):
             known = any((min(i, j), max(i, j)) in edges for i in a for j in b)
             value = mean(a, b) if known else None
             if value is not None and value >= linkage.threshold:
-                key = (-value, min(min(a), min(b)), max(min(a), min(b)))
+                key = (-value, *sorted((min(a), min(b))))
                 best = min(best, (key, a, b)) if best else (key, a, b)
         if best is None:
             return {min(c): c for c in clusters}
@@ -143,7 +145,7 @@ def blocked(rng, levels, comparisons, least):
 
 
 def test_estimation_recovers_known_parameters():
-    """All pairs of a population drawn from known classes: m, u and the prior come back from the candidates."""
+    """A population of pairs drawn from known classes: m, u and the prior come back."""
     rng = np.random.default_rng(7)
     comparisons = [
         Comparison(f"field {i}", ("different", "similar", "same"), (0.1, 0.2, 0.7), (0.9, 0.05, 0.05))
@@ -173,7 +175,11 @@ def test_a_household_class_is_told_from_matches():
         Comparison("surname", shared, (0.1, 0.9), (0.99, 0.01), (0.2, 0.8)),
         Comparison("address", shared, (0.2, 0.8), (0.999, 0.001), (0.1, 0.9)),
     ]
-    known = [([0.9, 0.95, 0.95, 0.8], 3_000), ([0.02, 0.01, 0.8, 0.95], 2_000), ([0.02, 0.01, 0.01, 1e-3], 2_000_000)]
+    known = [
+        ([0.9, 0.95, 0.95, 0.8], 3_000),
+        ([0.02, 0.01, 0.8, 0.95], 2_000),
+        ([0.02, 0.01, 0.01, 1e-3], 2_000_000),
+    ]
     drawn = [draw(rng, [np.array([1 - p, p]) for p in shares], count) for shares, count in known]
     candidates, random = blocked(rng, np.concatenate(drawn, axis=1), comparisons, 1)
     found = model.estimate(model.histogram(candidates, comparisons), random, comparisons, 2_005_000.0, 2_000)
@@ -187,7 +193,9 @@ def test_a_household_class_is_told_from_matches():
 
 def test_weights_survive_their_json_form():
     comparisons = [Comparison("a", ("different", "same"), (0.1, 0.9), (0.9, 0.1), tf=True)]
-    parameters = model.Parameters((np.array([0.1, 0.9]),), (np.array([0.9, 0.1]),), (np.array([0.9, 0.1]),), 1e-4, 1e-5)
+    parameters = model.Parameters(
+        (np.array([0.1, 0.9]),), (np.array([0.9, 0.1]),), (np.array([0.9, 0.1]),), 1e-4, 1e-5
+    )
     built = model.build(comparisons, parameters)
     again = model.Model.from_dict(built.to_dict())
     assert again.to_dict() == built.to_dict()
@@ -203,8 +211,12 @@ def test_the_cap_shrinks_as_blocks_grow():
 
 
 def test_spoken_names_need_both_names():
-    names = Coded(np.array(["byron", "biron", "gauss"], dtype=object), np.array([0, 1, 2, -1], dtype=np.int32))
-    spoken = blocking.spoken_names(names, np.array([0, 0, -1, 0], dtype=np.int32), np.array([97], dtype=np.int32))
+    names = Coded(
+        np.array(["byron", "biron", "gauss"], dtype=object), np.array([0, 1, 2, -1], dtype=np.int32)
+    )
+    spoken = blocking.spoken_names(
+        names, np.array([0, 0, -1, 0], dtype=np.int32), np.array([97], dtype=np.int32)
+    )
     assert spoken[0] == spoken[1] >= 0
     assert spoken[2] == spoken[3] == -1
 

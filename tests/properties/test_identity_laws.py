@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.identity_tools import groups, identifiers, judgements, records
 
 from identity import compare, evaluate, ids, resolve, survivorship
 from identity.evidence import hold_hubs
 from identity.policy import IdentityPolicy
 from identity.records import encode
+from tests.identity_tools import groups, identifiers, judgements, records
 
 GIVEN = ["Ada", "Adda", "Bob", "Robert", "Carl", "Karl", "Dora", "J.", "Emmy", "王杰"]
 FAMILY = ["Byron", "Byrom", "Gauss", "Hill", "O'Hare", "van Dyk", "Dyk", "Hill Jr", "Robert"]
@@ -21,15 +21,21 @@ PEOPLE = st.fixed_dictionaries(
     optional={
         "given_name": st.sampled_from(GIVEN),
         "surname": st.sampled_from(FAMILY),
-        "birth_date": st.sampled_from(["1970-01-02", "1970-02-01", "1971-01-02", "02 Jan 1970", "1985-12-30"]),
+        "birth_date": st.sampled_from(
+            ["1970-01-02", "1970-02-01", "1971-01-02", "02 Jan 1970", "1985-12-30"]
+        ),
         "street": st.sampled_from(["1 Moss St", "1 Moss Street Apt 2", "9 Kiln Lane"]),
         "postcode": st.sampled_from(["LS1 4DY", "LS1 4DZ", "YO1 7HH"]),
         "city": st.sampled_from(["Leeds", "Leed", "York"]),
     },
 )
 VALUES = st.one_of(
-    st.tuples(st.just("email"), st.just(""), st.sampled_from(["a@x.org", "b@x.org", "ada.b@y.net", "test@test.com"])),
-    st.tuples(st.just("phone"), st.just(""), st.sampled_from(["+15835735431", "+442079460123", "0000000000"])),
+    st.tuples(
+        st.just("email"), st.just(""), st.sampled_from(["a@x.org", "b@x.org", "ada.b@y.net", "test@test.com"])
+    ),
+    st.tuples(
+        st.just("phone"), st.just(""), st.sampled_from(["+15835735431", "+442079460123", "0000000000"])
+    ),
     st.tuples(st.just("user_id"), st.just("web"), st.sampled_from(["u1", "u2", "u3"])),
     st.tuples(st.just("anonymous_id"), st.just("web"), st.sampled_from(["n1", "n2", "n3"])),
 )
@@ -60,7 +66,9 @@ def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     order = list(range(rows.num_rows))
     random.shuffle(order)
     second = resolve(
-        people.take(shuffled).select(columns), rows.take(pa.array(order, pa.int64())), judgements(*judged) if judged else None
+        people.take(shuffled).select(columns),
+        rows.take(pa.array(order, pa.int64())),
+        judgements(*judged) if judged else None,
     )
     assert first.clusters.equals(second.clusters)
     assert first.evidence.equals(second.evidence)
@@ -78,7 +86,9 @@ def test_judgements_always_hold(given_inputs):
     consistent = [p for p in cannot if joined.get(p[0], p[0]) != joined.get(p[1], p[1])]
     stated = [*must, *consistent]
     found = resolve(people, rows, judgements(*stated) if stated else None)
-    cluster = dict(zip(found.clusters["record_key"].to_pylist(), found.clusters["cluster_id"].to_pylist(), strict=True))
+    cluster = dict(
+        zip(found.clusters["record_key"].to_pylist(), found.clusters["cluster_id"].to_pylist(), strict=True)
+    )
     assert all(cluster[a] == cluster[b] for a, b, _ in must)
     assert all(cluster[a] != cluster[b] for a, b, _ in consistent)
 
@@ -88,7 +98,7 @@ def _closure(pairs):
     for _ in range(len(pairs) + 1):
         for a, b in pairs:
             low = min(label.get(a, a), label.get(b, b), a, b)
-            for key in list(label) + [a, b]:
+            for key in [*label, a, b]:
                 if label.get(key, key) in (label.get(a, a), label.get(b, b)):
                     label[key] = low
     return label
@@ -113,7 +123,9 @@ def test_every_weight_is_the_sum_of_its_levels_and_joins_one_cluster(given_input
     found = resolve(people, rows, judgements(*judged) if judged else None)
     where = {key: group for group in groups(found) for key in group}
     for edge in found.evidence.to_pylist():
-        assert sum(level["weight"] for level in edge["levels"]) == pytest.approx(edge["match_weight"], abs=1e-9)
+        assert sum(level["weight"] for level in edge["levels"]) == pytest.approx(
+            edge["match_weight"], abs=1e-9
+        )
         assert 1 / (1 + 2.0 ** -edge["match_weight"]) == pytest.approx(edge["match_probability"], abs=1e-9)
         assert where[edge["left_record"]] is where[edge["right_record"]]
         assert edge["reason"]
@@ -151,8 +163,15 @@ def test_renamed_columns_of_one_meaning_give_the_same_clusters(given_inputs):
     from identity import roles
 
     people, _, _ = given_inputs
-    names = {"given_name": "First Name", "surname": "last_name", "birth_date": "DOB", "street": "addressLine1",
-             "postcode": "ZIP", "city": "Town", "record_key": "id"}  # fmt: skip
+    names = {
+        "given_name": "First Name",
+        "surname": "last_name",
+        "birth_date": "DOB",
+        "street": "addressLine1",
+        "postcode": "ZIP",
+        "city": "Town",
+        "record_key": "id",
+    }
     renamed = people.rename_columns([names.get(name, name) for name in people.column_names])
     original = people.rename_columns([{"record_key": "record_id"}.get(n, n) for n in people.column_names])
     assert groups_of(roles.prepare(renamed)) == groups_of(roles.prepare(original))
@@ -177,7 +196,9 @@ def test_ids_are_one_to_one_and_never_reused(partitions):
     retired: set[str] = set()
     for partition in partitions:
         found = ids.assign(_clusters(partition), previous, number, redirects)
-        mapped = dict(zip(found.id_map["record_key"].to_pylist(), found.id_map["customer_id"].to_pylist(), strict=True))
+        mapped = dict(
+            zip(found.id_map["record_key"].to_pylist(), found.id_map["customer_id"].to_pylist(), strict=True)
+        )
         assert mapped.keys() == partition.keys()
         pairs = {(partition[key], customer) for key, customer in mapped.items()}
         assert len(pairs) == len({c for c, _ in pairs}) == len({customer for _, customer in pairs})
@@ -256,7 +277,9 @@ LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, m
 
 @given(LABELS)
 def test_accuracy_figures_equal_an_obvious_count(labels):
-    truth = pa.table({"record_id": [str(i) for i in range(len(labels))], "entity_id": [str(e) for e, _ in labels]})
+    truth = pa.table(
+        {"record_id": [str(i) for i in range(len(labels))], "entity_id": [str(e) for e, _ in labels]}
+    )
     predicted = pa.table({"record_id": truth["record_id"], "cluster_id": [str(c) for _, c in labels]})
     found = evaluate.evaluate(truth, predicted)
     pairs = [(i, j) for i in range(len(labels)) for j in range(i)]

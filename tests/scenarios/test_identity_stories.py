@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.identity_tools import groups, identifiers, judgements, records, settle, together
-
 from identity import IdentityPolicy, resolve
 from identity.policy import Limit
+from tests.identity_tools import groups, identifiers, judgements, records, settle, together
 
 ADDRESS = {"street": "12 Moss Street", "city": "Leeds", "postcode": "LS1 4DY"}
 
@@ -58,11 +57,21 @@ def test_03_father_and_son_of_one_name():
 
 def test_04_a_junk_phone_joins_nobody():
     """A switchboard with many callers, and a number of zeros, are no evidence."""
-    names = ["Ada Byron", "Carl Gauss", "Emmy Noether", "George Boole", "Hedy Lamarr", "Ivan Petrov", "Kim Novak"]
+    names = [
+        "Ada Byron",
+        "Carl Gauss",
+        "Emmy Noether",
+        "George Boole",
+        "Hedy Lamarr",
+        "Ivan Petrov",
+        "Kim Novak",
+    ]
     people = {f"crm:{i}": {"full_name": name} for i, name in enumerate(names)}
     rows = [(key, "phone", "+442079460000") for key in people]
     rows += [("crm:0", "phone", "0000000000"), ("crm:1", "phone", "0000000000")]
-    found = settle({**people, "calls:+442079460000": {}}, [*rows, ("calls:+442079460000", "phone", "+442079460000")])
+    found = settle(
+        {**people, "calls:+442079460000": {}}, [*rows, ("calls:+442079460000", "phone", "+442079460000")]
+    )
     assert all(len(group) == 1 for group in groups(found))
     reasons = {row["value"]: row["reason"].split()[0] for row in found.held_back.to_pylist()}
     assert reasons == {"2079460000": "shared", "0000000000": "placeholder"}
@@ -114,7 +123,9 @@ def test_07_a_must_link_joins_what_no_evidence_joins():
 def test_08_two_accounts_of_one_site_are_two_customers():
     """User ids are unique per namespace: equal names and e-mails do not join two accounts."""
     people = {f"web:u{i}": {"full_name": "Lee Chan", "birth_date": "1979-07-07"} for i in (1, 2)}
-    rows = [(key, "user_id", "web", key[4:]) for key in people] + [(key, "email", "lee@chan.hk") for key in people]
+    rows = [(key, "user_id", "web", key[4:]) for key in people] + [
+        (key, "email", "lee@chan.hk") for key in people
+    ]
     assert not together(settle(people, rows), *people)
     assert together(settle(people, rows, policy=IdentityPolicy(unique=frozenset())), *people)
     assert together(settle(people, rows, [("web:u1", "web:u2", "must_link")]), *people)

@@ -149,7 +149,9 @@ def test_one_door_in_two_spellings(one, two):
 
 
 def test_a_one_line_address_gives_its_postcode():
-    parsed = addresses.parse_address("18 Danver Place, Loughborough, Leicestershire, LE11 1UU, United Kingdom")
+    parsed = addresses.parse_address(
+        "18 Danver Place, Loughborough, Leicestershire, LE11 1UU, United Kingdom"
+    )
     assert (parsed.number, parsed.street, parsed.postcode) == ("18", "danver", "le111uu")
     assert "loughborough" in parsed.rest
 

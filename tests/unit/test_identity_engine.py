@@ -1,0 +1,405 @@
+"""Parts of identity one by one: roles, evidence, resolution's edges, explanations, ids, survivorship."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cdp.errors import NotFoundError, UsageError
+from identity import IdentityPolicy, explain, ids, resolve, roles, survivorship
+from identity.evaluate import evaluate
+from identity.records import encode
+from tests.identity_tools import IDENTIFIERS, TIMESTAMP, day, groups, identifiers, judgements, records, settle
+
+NAMES = ["Ada Byron", "Carl Gauss", "Emmy Noether", "George Boole", "Hedy Lamarr", "Ivan Petrov"]
+
+
+def crowd(size=60):
+    """Pairs of records of one person each, so that there is something to learn from."""
+    people, rows = {}, []
+    for i in range(size):
+        fields = {
+            "given_name": NAMES[i % 6].split()[0],
+            "surname": f"{NAMES[i % 5].split()[1]}{'abcdefghijkl'[i % 12]}",
+            "birth_date": f"{1950 + i % 40}-{1 + i % 12:02d}-{1 + i % 28:02d}",
+            "city": ["Leeds", "York", "Bath"][i % 3],
+        }
+        for source in ("crm", "web"):
+            people[f"{source}:{i:03d}"] = fields
+            rows.append((f"{source}:{i:03d}", "email", f"person{i}@mail.org"))
+    return people, rows
+
+
+# --- roles
+
+
+@pytest.mark.parametrize(
+    ("column", "role"),
+    [
+        ("firstName", "given_name"),
+        ("LAST_NAME", "surname"),
+        ("Customer Name", "full_name"),
+        ("Date of Birth", "birth_date"),
+        ("home_phone", "phone"),
+        ("Zip Code", "postcode"),
+        ("suburb", "city"),
+        ("addr1", "street"),
+        ("Company Name", "company"),
+        ("billing_city", "city"),
+    ],
+)
+def test_columns_are_understood_by_their_names(column, role):
+    assert roles.by_name(column).role == role
+
+
+def test_ids_of_many_kinds_become_identifiers():
+    kinds = {
+        "SSN": "national_id",
+        "loyalty_card": "external_id",
+        "twitter_handle": "handle",
+        "device_id": "device",
+    }
+    assert {name: roles.by_name(name).identifier for name in kinds} == kinds
+
+
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [
+        (["a@x.org", "b@y.net", "c@z.de"], "email"),
+        (["+44 20 7946 0958", "(583) 573-5431"], "phone"),
+        (["1970-01-02", "03/04/1981", "5 May 1990"], "birth_date"),
+    ],
+)
+def test_columns_without_a_telling_name_are_understood_by_content(values, role):
+    table = pa.table({"id": ["1", "2", "3"][: len(values)], "x17": values})
+    assert roles.assign(table)["x17"].role == role
+
+
+def test_columns_of_one_role_are_coalesced_and_contacts_become_identifiers():
+    table = pa.table(
+        {
+            "id": ["1", "2"],
+            "address1": ["1 Moss St", None],
+            "full address": ["other", "2 Kiln Lane, York"],
+            "email": ["a@x.org", None],
+            "work_email": [None, "b@x.org"],
+            "passport": ["P1", ""],
+        }
+    )
+    prepared = roles.prepare(table)
+    assert prepared.records["street"].to_pylist() == ["1 Moss St", "2 Kiln Lane, York"]
+    found = {
+        (r["record_key"], r["type"], r["namespace"], r["value"]) for r in prepared.identifiers.to_pylist()
+    }
+    assert found == {
+        ("1", "email", "", "a@x.org"), ("2", "email", "", "b@x.org"), ("1", "national_id", "passport", "P1"),
+    }  # fmt: skip
+
+
+def test_a_given_mapping_overrules_and_mistakes_are_named():
+    table = pa.table({"key": ["1"], "who": ["Ada Byron"], "email": ["a@x.org"]})
+    assert roles.assign(table, {"full_name": "who"}, id_column="key")["who"].role == "full_name"
+    with pytest.raises(UsageError, match="nearest: email"):
+        roles.assign(table, {"email": "emial"})
+    with pytest.raises(UsageError, match="nearest: surname"):
+        roles.assign(table, {"surnam": "who"})
+
+
+# --- resolution
+
+
+def test_no_records_give_no_clusters():
+    empty = pa.table({"record_key": pa.array([], pa.string()), "source": pa.array([], pa.string())})
+    found = resolve(empty, IDENTIFIERS.empty_table())
+    assert (found.clusters.num_rows, found.evidence.num_rows, found.held_back.num_rows) == (0, 0, 0)
+
+
+def test_one_record_is_a_customer():
+    found = settle({"crm:1": {"full_name": "Ada Byron"}})
+    assert found.clusters.to_pylist() == [
+        {"record_key": "crm:1", "cluster_id": "crm:1", "match_probability": None}
+    ]
+
+
+def test_columns_without_any_value_do_no_harm():
+    people = records({"a:1": {"surname": "Hill"}, "a:2": {"surname": "Hill"}})
+    people = people.append_column("email", pa.nulls(2, pa.string())).append_column("note", pa.nulls(2))
+    assert resolve(people).clusters.num_rows == 2
+
+
+def test_wrong_tables_are_refused():
+    with pytest.raises(UsageError, match="record_key"):
+        resolve(pa.table({"key": ["1"]}))
+    with pytest.raises(UsageError, match="repeats"):
+        resolve(pa.table({"record_key": ["a", "a"]}))
+    with pytest.raises(UsageError, match="that no record has"):
+        settle({"a:1": {}}, [("b:2", "email", "x@y.org")])
+    with pytest.raises(UsageError, match="unknown kind"):
+        settle({"a:1": {}, "a:2": {}}, judged=[("a:1", "a:2", "maybe")])
+
+
+def test_judgements_on_records_that_are_gone_are_left_out():
+    found = settle({"a:1": {"surname": "Hill"}}, judged=[("a:1", "a:9", "must_link")])
+    assert found.clusters.num_rows == 1
+
+
+def test_the_model_is_plain_json_and_can_be_used_again():
+    people, rows = crowd()
+    first = settle(people, rows)
+    again = resolve(records(people), identifiers(rows), model=json.loads(json.dumps(first.model)))
+    assert again.clusters.equals(first.clusters)
+    assert again.model["version"] == first.model["version"]
+    assert 0.9 < first.model["estimated_precision"] <= 1
+
+
+def test_a_frozen_model_weighs_a_pair_the_same_among_other_records():
+    people, rows = crowd()
+    model = settle(people, rows).model
+    fewer = {key: fields for key, fields in people.items() if int(key[4:]) < 30}
+    found = resolve(records(fewer), identifiers([r for r in rows if r[0] in fewer]), model=model)
+    assert found.model["version"] == model["version"]
+    assert found.model["term_frequencies"] != model["term_frequencies"]
+
+
+def test_a_record_may_have_several_values_of_one_type():
+    people = {"crm:1": {"surname": "Hill"}, "web:2": {"surname": "Hill"}, "tel:3": {"surname": "Hill"}}
+    rows = [("crm:1", "email", "a@x.org"), ("crm:1", "email", "b@x.org"), ("web:2", "email", "b@x.org")]
+    found = settle(people, [*rows, ("tel:3", "email", "c@zz.net")])
+    assert groups(found) == {frozenset({"crm:1", "web:2"}), frozenset({"tel:3"})}
+
+
+def test_a_million_equal_values_would_stay_bounded():
+    """Many records of one e-mail without a name: a star, not all pairs."""
+    keys = [f"mail:{i}" for i in range(3_000)]
+    found = settle({key: {} for key in keys}, [(key, "email", "one@list.org") for key in keys])
+    assert len(groups(found)) == 1
+    assert found.evidence.num_rows == len(keys) - 1
+
+
+def test_equal_names_alone_stay_bounded_and_apart():
+    keys = [f"crm:{i}" for i in range(2_000)]
+    found = settle({key: {"full_name": "John Smith"} for key in keys})
+    assert found.model["candidate_pairs"] == 0
+    assert all(len(group) == 1 for group in groups(found))
+
+
+def test_clusters_do_not_grow_over_the_limit():
+    people, rows = {}, []
+    for i in range(30):
+        people[f"crm:{i:02d}"] = {"full_name": "Ada Byron", "birth_date": "1970-01-02"}
+        rows.append((f"crm:{i:02d}", "email", "ada@byron.uk"))
+    assert max(map(len, groups(settle(people, rows)))) == 30
+    limited = settle(people, rows, policy=IdentityPolicy(max_cluster=8))
+    assert max(map(len, groups(limited))) <= 8
+
+
+def test_a_higher_threshold_joins_less():
+    people, rows = crowd()
+    found = settle(people, rows, policy=IdentityPolicy(threshold=0.999999))
+    assert len(groups(found)) >= len(groups(settle(people, rows)))
+    assert all(e["match_probability"] >= 0.999 for e in found.evidence.to_pylist())
+
+
+# --- explanations
+
+
+def story():
+    people, rows = crowd()
+    people["tel:x"] = {"given_name": "Ada"}
+    return people, [*rows, ("tel:x", "phone", "+442079460123"), ("crm:000", "phone", "+442079460123")]
+
+
+def test_a_pair_is_explained_from_the_evidence():
+    found = settle(*story())
+    told = explain.pair("web:000", "crm:000", found.evidence)
+    assert {told.left, told.right} == {"crm:000", "web:000"}
+    assert sum(level.weight for level in told.levels) == pytest.approx(told.match_weight)
+    assert any(level.comparison == "e-mail" and level.level == "same" for level in told.levels)
+    assert "same e-mail (weight" in told.reason
+    assert told.to_dict()["levels"][0]["comparison"] == "prior"
+
+
+def test_a_pair_without_evidence_can_be_scored():
+    people, rows = story()
+    found = settle(people, rows)
+    with pytest.raises(NotFoundError):
+        explain.pair("crm:000", "crm:001", found.evidence)
+    scored = explain.score_pair("crm:000", "crm:001", records(people), identifiers(rows), found.model)
+    told = explain.pair("crm:001", "crm:000", found.evidence, scored)
+    assert told.match_probability < 0.5
+    known = explain.score_pair("crm:000", "web:000", records(people), identifiers(rows), found.model)
+    assert explain.pair("crm:000", "web:000", known) == explain.pair("crm:000", "web:000", found.evidence)
+    with pytest.raises(NotFoundError):
+        explain.score_pair("crm:000", "crm:999", records(people), identifiers(rows), found.model)
+
+
+def test_a_path_names_its_weakest_link_and_what_it_hangs_on():
+    evidence = settle(
+        {"crm:1": {"full_name": "Ada Byron"}, "calls:2": {}, "mail:3": {}},
+        [("crm:1", "phone", "+442079460123"), ("calls:2", "phone", "+442079460123"),
+         ("crm:1", "email", "ada@byron.uk"), ("mail:3", "email", "ada@byron.uk")],
+    ).evidence  # fmt: skip
+    told = explain.path("mail:3", "calls:2", evidence)
+    assert len(told.steps) == 2
+    assert told.weakest.levels[0].comparison == "phone"
+    assert told.bridge
+    assert told.without == ("phone",)
+    assert "without this phone they are two people" in told.sentence
+    with pytest.raises(NotFoundError):
+        explain.path("mail:3", "web:9", evidence)
+    with pytest.raises(UsageError):
+        explain.path("mail:3", "mail:3", evidence)
+
+
+# --- ids
+
+
+def clusters(**partition):
+    return pa.table({"record_key": list(partition), "cluster_id": list(partition.values())})
+
+
+def test_the_larger_part_keeps_the_id_and_the_rest_gets_a_new_one():
+    first = ids.assign(clusters(a="x", b="x", c="x"), None, 1)
+    found = ids.assign(clusters(a="a", b="b", c="b"), first.id_map, first.next_number)
+    assert found.id_map["customer_id"].to_pylist() == ["C00000002", "C00000001", "C00000001"]
+    assert [c["change"] for c in found.changes.to_pylist()] == ["split"]
+    assert found.moved_records == 1
+
+
+def test_a_merge_keeps_the_older_of_equal_claims_and_redirects_the_other():
+    first = ids.assign(clusters(a="a", b="b"), None, 1)
+    found = ids.assign(clusters(a="a", b="a"), first.id_map, first.next_number)
+    assert set(found.id_map["customer_id"].to_pylist()) == {"C00000001"}
+    assert found.redirects.to_pylist() == [{"previous_customer_id": "C00000002", "customer_id": "C00000001"}]
+
+
+def test_redirects_follow_later_merges():
+    one = ids.assign(clusters(a="a", b="b", c="c"), None, 1)
+    two = ids.assign(clusters(a="a", b="b", c="b"), one.id_map, one.next_number)
+    three = ids.assign(clusters(a="a", b="a", c="a", d="a"), two.id_map, two.next_number, two.redirects)
+    live = set(three.id_map["customer_id"].to_pylist())
+    assert {row["customer_id"] for row in three.redirects.to_pylist()} == live
+    assert three.redirects.num_rows == 2
+
+
+def test_a_retired_id_is_not_given_again():
+    one = ids.assign(clusters(a="a", b="b"), None, 1)
+    two = ids.assign(clusters(a="a", b="a"), one.id_map, one.next_number)
+    three = ids.assign(clusters(a="a", b="b"), two.id_map, two.next_number, two.redirects)
+    assert set(three.id_map["customer_id"].to_pylist()) == {"C00000001", "C00000003"}
+    stale = ids.assign(clusters(a="a", b="b"), one.id_map, two.next_number, two.redirects)
+    assert "C00000002" not in stale.id_map["customer_id"].to_pylist()
+
+
+def test_a_sequence_that_lags_behind_is_refused():
+    previous = pa.table({"record_key": ["a"], "customer_id": ["C00000009"]})
+    with pytest.raises(UsageError, match="C00000009 is in use"):
+        ids.assign(clusters(a="a"), previous, 5)
+    with pytest.raises(UsageError, match="more than one cluster"):
+        ids.assign(pa.table({"record_key": ["a", "a"], "cluster_id": ["x", "y"]}), None, 1)
+
+
+# --- survivorship
+
+
+def values(*rows):
+    """Rows of (record_key, attribute, value, day, source)."""
+    columns = list(zip(*rows, strict=True))
+    times = pa.array([None if d is None else day(d) for d in columns[3]], TIMESTAMP)
+    names = ("record_key", "attribute", "value", "observed_at", "source")
+    return pa.table(dict(zip(names, (*columns[:3], times, columns[4]), strict=True)))
+
+
+SAID = values(
+    ("a", "email", "new@x.org", 9, "web"),
+    ("b", "email", "old@long.example.org", 1, "crm"),
+    ("c", "email", "old@long.example.org", 2, "crm"),
+    ("a", "street", "1 Moss St", 3, "web"),
+    ("a", "city", "Leeds", 3, "web"),
+    ("b", "street", "2 Kiln Lane", 5, "crm"),
+    ("b", "city", " ", 8, "crm"),
+)
+ONE = pa.table({"record_key": ["a", "b", "c"], "cluster_id": ["a", "a", "a"]})
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("most_recent", "new@x.org"),
+        ("most_frequent", "old@long.example.org"),
+        ("longest", "old@long.example.org"),
+        ("trust", "new@x.org"),
+    ],
+)
+def test_each_rule_chooses(rule, expected):
+    policy = survivorship.SurvivorshipPolicy(per_attribute={"email": rule}, trust={"web": 90})
+    profiles, chosen = survivorship.merge(SAID, ONE, policy)
+    assert profiles["email"].to_pylist() == [expected]
+    row = next(r for r in chosen.to_pylist() if r["attribute"] == "email")
+    assert row["rule"] == rule
+
+
+def test_an_address_moves_as_one():
+    profiles, chosen = survivorship.merge(SAID, ONE)
+    assert profiles.to_pylist()[0]["street"] == "2 Kiln Lane"
+    assert profiles.to_pylist()[0]["city"] is None
+    assert {r["record_key"] for r in chosen.to_pylist() if r["attribute"] in ("street", "city")} == {"b"}
+
+
+def test_every_cluster_has_a_profile():
+    lonely = pa.table({"record_key": ["a", "z"], "cluster_id": ["a", "z"]})
+    profiles, _ = survivorship.merge(SAID, lonely)
+    assert profiles["cluster_id"].to_pylist() == ["a", "z"]
+    assert profiles["email"].to_pylist() == ["new@x.org", None]
+
+
+def test_unknown_rules_and_double_fields_are_refused():
+    with pytest.raises(UsageError, match="nearest: longest"):
+        survivorship.SurvivorshipPolicy(default="longst")
+    with pytest.raises(UsageError, match="more than one"):
+        survivorship.SurvivorshipPolicy(groups={"x": ("city",), "y": ("city",)})
+
+
+# --- accuracy
+
+
+FLOORS = {
+    "fake_1000": (0.985, 0.985),
+    "febrl3": (0.9995, 0.9995),
+    "senzing_truthset": (0.80, 0.91),
+    "customers_20k": (0.95, 0.968),
+}
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_accuracy_on_labelled_people_does_not_fall(shared, name):
+    path = shared / "er" / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not among the shared test data")
+    table = pq.read_table(path)
+    prepared = roles.prepare(table.drop_columns(["entity_id"]), id_column="record_id")
+    found = resolve(prepared.records, prepared.identifiers, with_evidence=False)
+    predicted = found.clusters.rename_columns(["record_id", "cluster_id", "match_probability"])
+    figures = evaluate(table.select(["record_id", "entity_id"]), predicted)
+    pairwise, bcubed = FLOORS[name]
+    assert figures.pairwise_f1 >= pairwise
+    assert figures.bcubed_f1 >= bcubed
+
+
+def test_records_are_encoded_in_the_order_of_their_keys():
+    encoded, _ = encode(records({"b:2": {"city": "York"}, "a:1": {"city": "Leeds"}}))
+    assert encoded.keys.to_pylist() == ["a:1", "b:2"]
+    city = encoded.columns["city"]
+    assert city.values[city.codes].tolist() == ["leeds", "york"]
+    assert np.array_equal(city.counts(), [1, 1])
+
+
+def test_the_latest_of_two_judgements_on_one_pair_stands():
+    people = records({"a:1": {}, "b:2": {}})
+    first = ("a:1", "b:2", "cannot_link")
+    assert len(groups(resolve(people, None, judgements(first, ("b:2", "a:1", "must_link"))))) == 1
+    assert len(groups(resolve(people, None, judgements(("b:2", "a:1", "must_link"), first)))) == 2

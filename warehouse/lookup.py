@@ -100,7 +100,10 @@ class Contact:
     direction: str | None
     event_type: str
     subject: str | None
+    campaign: str | None
+    product: str | None
     reference: str | None
+    line_count: int
     amount: Decimal | None
     currency: str | None
     outcome: str | None
@@ -200,16 +203,17 @@ def _by_identifier(connection: duckdb.DuckDBPyConnection, text: str) -> list[Mat
 def _by_name(connection: duckdb.DuckDBPyConnection, text: str) -> list[Match]:
     """Find whole names first, else names that contain every word; accents and case do not matter."""
     query = (
-        "SELECT customer_id, full_name FROM (SELECT customer_id, last_seen_at, "
-        "coalesce(full_name, concat_ws(' ', given_name, surname)) AS full_name FROM customers) "
+        "SELECT customer_id, coalesce(nullif(parts, ''), full_name) FROM "
+        "(SELECT *, concat_ws(' ', given_name, surname) AS parts FROM customers) "
         "WHERE {} ORDER BY last_seen_at DESC NULLS LAST, customer_id LIMIT ?"
     )
-    folded = "strip_accents(lower(full_name))"
-    whole = query.format(f"{folded} = strip_accents(lower(?))")
-    rows = connection.execute(whole, [text, MAX_CANDIDATES]).fetchall()
+    wanted = "strip_accents(lower(?))"
+    whole = f"{wanted} IN (strip_accents(lower(full_name)), strip_accents(lower(parts)))"
+    rows = connection.execute(query.format(whole), [text, MAX_CANDIDATES]).fetchall()
     words = text.split()
     if not rows and all(len(word) > 1 for word in words):
-        every = " AND ".join(f"contains({folded}, strip_accents(lower(?)))" for _ in words)
+        both = "strip_accents(lower(concat_ws(' ', full_name, parts)))"
+        every = " AND ".join(f"contains({both}, {wanted})" for _ in words)
         rows = connection.execute(query.format(every), [*words, MAX_CANDIDATES]).fetchall()
     return [Match(customer_id, "name", name) for customer_id, name in rows]
 
@@ -316,8 +320,8 @@ def _contacts(connection: duckdb.DuckDBPyConnection, record_numbers: list[int], 
         return []
     places = ", ".join(str(int(number)) for number in record_numbers)
     query = f"""
-        SELECT occurred_at, time_flag, source, channel, direction, event_type, subject, reference,
-               amount, currency, outcome
+        SELECT occurred_at, time_flag, source, channel, direction, event_type, subject, campaign,
+               product, reference, line_count, amount, currency, outcome
         FROM record_events WHERE record_no IN ({places})
         ORDER BY occurred_at DESC, source, event_id, event_type LIMIT ?
     """

@@ -108,7 +108,7 @@ def _edge(edge: Edge) -> Iterator[str]:
         yield f"      {edge.reason}"
     parts = levels(edge.levels)
     if len(parts) > 1:
-        yield f"      = {' '.join(parts)}"
+        yield f"      = {' · '.join(parts)}"
 
 
 def levels(text: str | None) -> Sequence[str]:
@@ -120,4 +120,6 @@ def levels(text: str | None) -> Sequence[str]:
     found: Any = json.loads(text) if text else []
     if not isinstance(found, list):
         return []
-    return [f"{part['comparison']} {part['level']} {part['weight']:+.1f}" for part in found]
+    return [
+        f"{' '.join([part['comparison'], part['level']]).strip()} {part['weight']:+.1f}" for part in found
+    ]

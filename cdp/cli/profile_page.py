@@ -40,8 +40,9 @@ def page(profile: Profile) -> RenderableType:
 def display_name(profile: Profile) -> str:
     """Return what to call the customer: a name, else what reaches them, else the id."""
     columns = profile.columns
-    parts = " ".join(str(columns[key]) for key in ("given_name", "surname") if columns[key])
-    for candidate in (columns["full_name"], parts, columns["email"], columns["phone"]):
+    parts = [str(columns[key]) for key in ("given_name", "surname") if columns[key]]
+    whole = " ".join(parts) if len(parts) == 2 else columns["full_name"] or "".join(parts)
+    for candidate in (whole, columns["company"], columns["email"], columns["phone"]):
         if candidate:
             return str(candidate)
     return "Anonymous visitor" if columns["is_anonymous"] else profile.customer_id
@@ -227,5 +228,7 @@ def _history(profile: Profile) -> Table:
 
 
 def _about(contact: Contact) -> str:
-    parts = [contact.subject or contact.reference or "", f"({contact.outcome})" if contact.outcome else ""]
-    return " ".join(part for part in parts if part)
+    lines = f"({contact.line_count} lines)" if contact.line_count > 1 else ""
+    subject = contact.subject or contact.campaign or contact.product or contact.reference
+    outcome = f"({contact.outcome})" if contact.outcome else ""
+    return " ".join(part for part in (subject, lines, outcome) if part)

@@ -229,7 +229,7 @@ class TestExplain:
         assert status == 0
         assert "are one person: C00000001" in out
         assert "Weakest link: crm:1 ↔ shop:1 (match weight +3.2" in out
-        assert "= e-mail same +12.0 prior  -2.5" in out
+        assert "= e-mail same +12.0 · prior -2.5" in out
         assert "Without this link they are two people" in out
 
     def test_two_people(self, cdp):

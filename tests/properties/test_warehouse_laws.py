@@ -149,7 +149,7 @@ def slow_value(made, id_map):
     for row in made:
         if row["record_key"] and row["event_type"] == "order_placed":
             item = row.get("reference")
-            key = (id_map[row["record_key"]], item if item is not None else (row["source"], row["event_id"]))
+            key = (id_map[row["record_key"]], row["event_id"] if item is None else item)
             sums[key].append(row)
     found = defaultdict(list)
     for (customer, _), group in sums.items():

@@ -104,9 +104,11 @@ class TestValue:
             order("w", "10", "web:1", channel="web", reference="R1"),
             order("s", "11", "shop:1", reference="R1"),
             order("t", "7", "shop:1", reference="R2"),
+            order("x", "8", "web:1", channel="web", reference="R3"),
+            order("R3", "9", "shop:1"),
         ]
         got = customer(tmp_path, events)
-        assert (got["order_count"], got["revenue"]) == (2, Decimal(18))
+        assert (got["order_count"], got["revenue"]) == (3, Decimal(27))
 
     def test_lines_of_one_order_within_a_source_all_count_as_one_order(self, tmp_path):
         got = customer(tmp_path, [order("1", "10", reference="R1"), order("2", "5", reference="R1")])

@@ -1,13 +1,13 @@
--- An order that several sources report counts once: by a source whose channel is orders, else by
--- the first by name. Lines of one order within that source all count.
+-- An order that several sources report, by its reference or under its number as id, counts once: by
+-- a source whose channel is orders, else by the first by name. Its lines in that source all count.
 CREATE TEMP TABLE money AS
-SELECT customer_no, event_type, coalesce(reference, source || chr(10) || event_id) AS item,
+SELECT customer_no, event_type, coalesce(reference, event_id) AS item,
        amount, amount_base, currency, occurred_at, is_sound(time_flag) AS sound
 FROM (
     SELECT
         n.customer_no, e.*,
         first_value(e.source) OVER (
-            PARTITION BY n.customer_no, e.event_type, coalesce(e.reference, e.source || chr(10) || e.event_id)
+            PARTITION BY n.customer_no, e.event_type, coalesce(e.reference, e.event_id)
             ORDER BY e.channel NOT IN ('orders', 'donations'), e.source
         ) AS reporter
     FROM record_events AS e JOIN record_numbers AS n USING (record_no)

@@ -23,7 +23,7 @@ VERSION = "1"
 
 class _Body(msgspec.Struct):
     batch: list[msgspec.Raw] | None = None
-    sentAt: str | None = None  # noqa: N815 - the wire's own name
+    sentAt: object = None  # noqa: N815 - the wire's own name
 
 
 _BODY = msgspec.json.Decoder(_Body)
@@ -39,7 +39,8 @@ def _calls(document: bytes) -> Sequence[json_items.Piece] | None:
         return None
     if body.batch is None:
         return None
-    return [json_items.Piece(bytes(call), sent=body.sentAt) for call in body.batch]
+    sent = body.sentAt if isinstance(body.sentAt, str) else None
+    return [json_items.Piece(bytes(call), sent=sent) for call in body.batch]
 
 
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
@@ -185,7 +186,8 @@ MAPPING = Mapping(
         IdentifierRule("phone", "coalesce(t_phone, c_phone, CASE WHEN kind = 'track' THEN p_phone END)"),
     ),
     traits={
-        "full_name": "t_name",
+        # The traits of a group call are the group's.
+        "full_name": "CASE WHEN kind <> 'group' THEN t_name END",
         "given_name": "coalesce(t_first, t_first2)",
         "surname": "coalesce(t_last, t_last2)",
         "title": "t_title",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import click
 
+from cdp.cli.storage import storage_errors, storage_message
 from cdp.errors import CdpError, nearest
 
 # name -> (module, help line); the module holds the click command as ``command``.
@@ -170,6 +171,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of stdout (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except storage_errors() as error:
+        if context.debug:
+            raise
+        _complain(storage_message(error), "What was committed stays: make room or mend it, and run again.")
+        return 1
 
 
 def _status(returned: Any) -> int:

@@ -143,9 +143,41 @@ class _Table:
 
     def chunks(self, names: list[str], min_cells: int) -> Iterator[Chunk]:
         while self.at < len(self.lines):
+            if (simple := self._simple(names, min_cells)) is not None:
+                yield simple
+                continue
             rows = self._plain(len(names), min_cells) or self._careful(len(names), min_cells)
             if rows.cells or rows.rejected:
                 yield Chunk(_objects(names, rows.cells), rows.lines, [], rows.rejected)
+
+    def _simple(self, names: list[str], min_cells: int) -> Chunk | None:
+        """Return the next rows where no cell is quoted and no row is ragged, else None: Polars reads these."""
+        import polars as pl
+
+        stop = min(self.at + CHUNK_ROWS, len(self.lines))
+        text = "".join(self.lines[self.at : stop])
+        width = len(names)
+        if not self.clean or min_cells != width or not _is_simple(text, self.delimiter, width, stop - self.at):
+            return None
+        try:
+            frame = pl.read_csv(
+                text.encode(),
+                has_header=False,
+                schema=dict.fromkeys(names, pl.String),
+                separator=self.delimiter,
+                quote_char=None,
+                empty_string_is_null=False,
+                missing_columns="raise",
+                extra_columns="raise",
+            )
+        except pl.exceptions.PolarsError:
+            return None
+        if frame.height != stop - self.at:
+            return None
+        objects = frame.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+        chunk = Chunk(objects.cast(pl.Binary).to_list(), list(range(self.at + 1, stop + 1)))
+        self.at = stop
+        return chunk
 
     def _plain(self, width: int, min_cells: int) -> _Rows | None:
         """Return the next rows where each is one whole line, else None and nothing is read."""
@@ -231,6 +263,18 @@ class _Table:
     def bytes_of(self, text: str) -> bytes:
         wide = self.encoding.startswith(("utf-16", "utf-32", "utf-8"))
         return text.encode("utf-8" if wide else self.encoding, "surrogateescape")
+
+
+def _is_simple(text: str, delimiter: str, width: int, rows: int) -> bool:
+    """Tell whether the lines may be ``rows`` rows of ``width`` cells, none of them quoted."""
+    return (
+        width > 1
+        and len(delimiter) == 1
+        and delimiter.isascii()
+        and '"' not in text
+        and text.count(delimiter) == (width - 1) * rows
+        and text.count("\r") == text.count("\r\n")
+    )
 
 
 def _encodes(text: str) -> bool:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from cdp import durable
 from cdp.errors import RunFailedError
 from cdp.ledger import Ledger, timestamp
-from pipelines import digests
+from pipelines import digests, golden
 from pipelines.session import Session
 from pipelines.stages.resolve import Generation, newest
 
@@ -55,7 +55,7 @@ def input_digest(session: Session, generation: Generation) -> str:
         generation.path,
         settings.survivorship,
         {name: source.trust for name, source in settings.sources.items()},
-        digests.code("identity.survivorship"),
+        digests.code("identity.survivorship", "pipelines.golden"),
     )
 
 
@@ -82,9 +82,10 @@ def _merge(session: Session, generation: Generation, digest: str) -> CustomersRe
 
     folder = session.lake.path(generation.path)
     clusters = pq.read_table(folder / "clusters.parquet", columns=["record_key", "cluster_id"])
-    golden, attributions = merge(pq.read_table(folder / "values.parquet"), clusters, policy(session.settings))
+    values = golden.candidates(folder, clusters)
+    merged, attributions = merge(values, clusters, policy(session.settings))
     profiles = Profiles(
-        generation.generation, f"{generation.path}-profiles-{digest[:8]}", digest, golden.num_rows
+        generation.generation, f"{generation.path}-profiles-{digest[:8]}", digest, merged.num_rows
     )
     with durable.atomic_directory(session.lake.path(profiles.path)) as temporary:
         pq.write_table(attributions, temporary / ATTRIBUTIONS, compression="zstd")

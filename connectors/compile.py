@@ -317,28 +317,37 @@ def _fate(mapping: Mapping) -> str:
         {bad_amount} {no_group} END"""
 
 
+_FOLDED_APART = frozenset(
+    {"event_id", "raw_row", "line_count", "occurred_at", "occurred_text", "time_flag", "received_at", "identifiers"}
+    | {"traits", "properties", "amount", "currency", "escalation_level", "latitude", "longitude"}
+)
+
+
 def fold_query(table: str) -> str:
     """Return the query that folds rows of one event_id in ``table`` into one event each.
 
     Amounts and lines add up within one currency (several: NULL, and the lines keep theirs); the
-    earliest time stands, and with it the first text; equal input in any order gives equal events.
+    earliest time stands, and of several texts the smallest. Folding in parts and folding the parts
+    (``warehouse/sql/fold_events.sql``) gives the same: lines may come in any order, in any files.
     """
-    order = "(occurred_at, envelope_event_id)"
-    keep_first = [
-        name
-        for name in EVENTS.names
-        if name not in ("event_id", "raw_row", "line_count", "identifiers", "properties", "amount", "currency", "traits")
-    ]
-    first = ", ".join(f"arg_min({name}, {order}) FILTER ({name} IS NOT NULL) AS {name}" for name in keep_first)
+    smallest = ", ".join(f"min({name}) AS {name}" for name in EVENTS.names if name not in _FOLDED_APART)
+    traits = ", ".join(f"{name} := min(traits.{name})" for name in TRAITS)
     columns = ", ".join(EVENTS.names)
     return f"""
         SELECT {columns} FROM (
-          SELECT event_id, min(raw_row) AS raw_row, sum(line_count)::INTEGER AS line_count, {first},
-            list_distinct(flatten(list(identifiers ORDER BY {order}))) AS identifiers,
-            arg_min(traits, {order}) FILTER (traits IS NOT NULL) AS traits,
-            '{{"lines":[' || string_agg(properties, ',' ORDER BY {order}) || ']}}' AS properties,
+          SELECT event_id, min(raw_row) AS raw_row, sum(line_count)::INTEGER AS line_count, {smallest},
+            min(occurred_at) AS occurred_at, min(received_at) AS received_at,
+            arg_min_null(occurred_text, (occurred_at, occurred_text)) AS occurred_text,
+            arg_min_null(time_flag, (occurred_at, occurred_text)) AS time_flag,
+            list_sort(list_distinct(flatten(list(coalesce(identifiers, []))))) AS identifiers,
+            CASE WHEN bool_or(traits IS NOT NULL) THEN struct_pack({traits}) END AS traits,
+            '{{"lines":[' || array_to_string(list_sort(
+              json_extract('[' || string_agg(properties, ',') || ']', '$[*]')::VARCHAR[]), ',') || ']}}' AS properties,
+            max(escalation_level) AS escalation_level,
+            min((latitude, longitude)) FILTER (latitude IS NOT NULL) AS place,
             CASE WHEN count(DISTINCT currency) <= 1 THEN sum(amount)::DECIMAL(18, 4) END AS amount,
-            CASE WHEN count(DISTINCT currency) <= 1 THEN min(currency) END AS currency
+            CASE WHEN count(DISTINCT currency) <= 1 THEN min(currency) END AS currency,
+            place[1] AS latitude, place[2] AS longitude
           FROM {table} GROUP BY event_id)
     """
 

@@ -64,26 +64,28 @@ def make(session: Session, selection: Selection, sources: Sequence[str]) -> Plan
         )
     )
     changed = bool(to_standardise) or options.full
-    return Plan(
-        to_land,
-        to_standardise,
-        resolve=selection.resolve and (changed or not _resolved(session)),
-        publish=selection.publish and (changed or not _published(session) or bool(export.pending(session))),
-    )
+    resolving = selection.resolve and (changed or not _resolved(session))
+    publishing = changed or resolving or not _published(session) or bool(export.pending(session))
+    return Plan(to_land, to_standardise, resolve=resolving, publish=selection.publish and publishing)
 
 
 def _resolved(session: Session) -> bool:
+    """Say whether the newest generation is what resolving would give again; with no events, none is needed."""
     known = resolve.newest(session.ledger)
-    return known is not None and known.input_digest == resolve.input_digest(session)
+    if known is None:
+        return session.ledger.value("SELECT 1 FROM event_files WHERE current LIMIT 1") is None
+    return known.input_digest == resolve.input_digest(session)
 
 
 def _published(session: Session) -> bool:
-    """Say whether the current release is what publishing would give again."""
+    """Say whether the current release is what publishing would give again; with no records, none is needed."""
     generation = resolve.newest(session.ledger)
-    profiles = customers.current(session.ledger, generation.generation) if generation else None
+    if generation is None:
+        return True
+    profiles = customers.current(session.ledger, generation.generation)
     standing = releases.find_current(session.lake)
-    if generation is None or profiles is None or standing is None:
-        return generation is None
+    if profiles is None or standing is None:
+        return False
     return profiles.input_digest == customers.input_digest(session, generation) and standing.manifest.get(
         "input_digest"
     ) == publish.input_digest(session, generation, profiles)

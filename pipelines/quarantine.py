@@ -15,11 +15,16 @@ from cdp.ledger import Ledger
 from pipelines.masking import mask
 
 EXCERPT = 80
+WHOLE = 16_384
+"""Characters shown of a payload: by default, and where it is asked for as it is."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """One quarantined envelope; ``excerpt`` is how its payload begins, masked unless asked otherwise."""
+    """One quarantined envelope; ``excerpt`` is how its payload begins, masked unless asked otherwise.
+
+    ``detail`` says where and why a piece could not be read, where landing has found that out.
+    """
 
     source: str
     reason: str
@@ -28,6 +33,7 @@ class Held:
     ingest_date: str
     event_id: str
     excerpt: str
+    detail: str | None
 
 
 _WHERE = "WHERE c.outcome = 'quarantined' AND (:all OR f.source IN (SELECT value FROM json_each(:sources)))"
@@ -68,7 +74,9 @@ def held(
     wanted: dict[str, list[int]] = {}
     for row in rows:
         wanted.setdefault(row["path"], []).append(row["raw_row"])
-    payloads = {path: _payloads(lake, path, places) for path, places in wanted.items()}
+    length = WHOLE if show else EXCERPT
+    found = {path: _pieces(lake, path, places, length) for path, places in wanted.items()}
+    pieces = [found[row["path"]][row["raw_row"]] for row in rows]
     return [
         Held(
             row["source"],
@@ -77,26 +85,31 @@ def held(
             row["raw_row"],
             row["ingest_date"],
             row["event_id"],
-            _excerpt(payloads[row["path"]][row["raw_row"]], show=show),
+            _excerpt(payload, length, show=show),
+            detail,
         )
-        for row in rows
+        for row, (payload, detail) in zip(rows, pieces, strict=True)
     ]
 
 
-def _payloads(lake: Lake, path: str, rows: Sequence[int]) -> dict[int, bytes]:
+def _pieces(lake: Lake, path: str, rows: Sequence[int], length: int) -> dict[int, tuple[bytes, str | None]]:
+    """Return the beginning of each row's payload, and its detail (files of the quarantine zone have one)."""
     try:
-        column = pq.read_table(lake.path(path), columns=["payload"])["payload"]
+        file = pq.ParquetFile(lake.path(path))
+        wanted = [name for name in ("payload", "detail") if name in file.schema_arrow.names]
+        table = file.read(columns=wanted).take(pa.array(rows, pa.int64()))
     except (OSError, pa.ArrowInvalid) as error:
         raise CorruptError(
             f"The landed file {path} cannot be read ({type(error).__name__}).",
             hint="`cdp doctor` lists all such files.",
         ) from error
-    chosen = pc.binary_slice(column.take(pa.array(rows, pa.int64())), 0, 4 * EXCERPT)
-    return dict(zip(rows, chosen.to_pylist(), strict=True))
+    payloads = pc.binary_slice(table["payload"], 0, 4 * length).to_pylist()
+    details = table["detail"].to_pylist() if "detail" in table.column_names else [None] * len(payloads)
+    return dict(zip(rows, zip(payloads, details, strict=True), strict=True))
 
 
-def _excerpt(payload: bytes, *, show: bool) -> str:
+def _excerpt(payload: bytes, length: int, *, show: bool) -> str:
     text = " ".join(payload.decode("utf-8", errors="replace").split())
-    if len(text) > EXCERPT:
-        text = text[: EXCERPT - 1] + "…"
+    if len(text) > length:
+        text = text[: length - 1] + "…"
     return text if show else mask(text) or ""

@@ -8,7 +8,7 @@ depends on the order of the files or of the rows in them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = "1GB"
 
 # The events' own times that can be believed; where an event has none, when it was seen is not known.
-_SOUND = "time_flag IS NULL OR time_flag = 'ambiguous'"
+_SOUND = "(time_flag IS NULL OR time_flag = 'ambiguous')"
 
 EXCLUDED = pa.schema([("file_id", pa.int64()), ("raw_row", pa.int64())])
 """Envelopes whose events no longer count (superseded, or quarantined since)."""
@@ -56,11 +56,18 @@ class RecordTables:
 
 
 def build(
-    event_files: Sequence[Path], excluded: pa.Table, *, temp_directory: Path | None = None
+    event_files: Sequence[Path],
+    excluded: pa.Table,
+    *,
+    grouped_sources: Collection[str] = (),
+    temp_directory: Path | None = None,
 ) -> RecordTables:
-    """Return the records of all events in ``event_files`` but those of the ``excluded`` envelopes."""
+    """Return the records of all events in ``event_files`` but those of the ``excluded`` envelopes.
+
+    Rows of one event of ``grouped_sources`` are parts of it (lines of an order that came in several files).
+    """
     with connect(memory_limit=MEMORY_LIMIT, temp_directory=temp_directory) as connection:
-        _events(connection, event_files, excluded)
+        _events(connection, event_files, excluded, grouped_sources)
         (attributed,), (unattributed,) = (
             connection.sql(f"SELECT count(*) FROM counted WHERE record_key IS {word} NULL").fetchall()[0]
             for word in ("NOT", "")
@@ -78,23 +85,53 @@ def _table(connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -
     return connection.sql(sql).to_arrow_table().select(schema.names).cast(schema)
 
 
-def _events(connection: duckdb.DuckDBPyConnection, event_files: Sequence[Path], excluded: pa.Table) -> None:
-    """Create the views ``counted`` (events that count) and ``said`` (one row per trait value said)."""
+def _events(
+    connection: duckdb.DuckDBPyConnection,
+    event_files: Sequence[Path],
+    excluded: pa.Table,
+    grouped_sources: Collection[str],
+) -> None:
+    """Create ``counted`` (events that count, each once) and ``said`` (one row per trait value said)."""
     connection.register("excluded_envelopes", excluded.cast(EXCLUDED))
     if event_files:
         listed = ", ".join(quote(str(path)) for path in event_files)
         connection.execute(f"CREATE TEMP VIEW stored AS SELECT * FROM read_parquet([{listed}])")
     else:
         connection.register("stored", EVENTS.empty_table())
-    connection.execute(_COUNTED_SQL)
+    connection.execute(_STANDING_SQL)
+    grouped = pa.table({"source": pa.array(sorted(grouped_sources), pa.string())})
+    connection.register("grouped", grouped)
+    connection.execute(_PARTS_SQL)
+    folded = connection.sql("SELECT count(*) FROM parts").fetchall()[0][0]
+    connection.execute(f"CREATE TEMP VIEW counted AS {_FOLDED_SQL if folded else _WHOLE_SQL}")
     connection.execute(_SAID_SQL)
 
 
-_COUNTED_SQL = f"""
-CREATE TEMP VIEW counted AS
-SELECT record_key, source, event_id, identifiers, traits,
-  CASE WHEN {_SOUND} THEN occurred_at END AS seen_at
+_STANDING_SQL = f"""
+CREATE TEMP VIEW standing AS
+SELECT record_key, source, event_id, occurred_at, occurred_text, {_SOUND} AS is_sound, identifiers, traits
 FROM stored ANTI JOIN excluded_envelopes USING (file_id, raw_row)
+"""
+
+_PARTS_SQL = """
+CREATE TEMP TABLE parts AS
+SELECT source, event_id FROM standing SEMI JOIN grouped USING (source) GROUP BY ALL HAVING count(*) > 1
+"""
+
+_WHOLE_SQL = """
+SELECT record_key, source, event_id, identifiers, traits, CASE WHEN is_sound THEN occurred_at END AS seen_at
+FROM standing
+"""
+
+# By the rules of the fold of lines within one file: it must not matter how they are spread.
+_FOLDED_SQL = f"""
+{_WHOLE_SQL} ANTI JOIN parts USING (source, event_id)
+UNION ALL
+SELECT min(record_key), source, event_id, list_distinct(flatten(list(coalesce(identifiers, [])))),
+  CASE WHEN bool_or(traits IS NOT NULL)
+    THEN struct_pack({", ".join(f"{name} := min(traits.{name})" for name in TRAITS)}) END,
+  CASE WHEN arg_min_null(is_sound, (occurred_at, occurred_text)) THEN min(occurred_at) END
+FROM standing SEMI JOIN parts USING (source, event_id) GROUP BY source, event_id
 """
 
 # UNPIVOT leaves out the traits that an event does not have.

@@ -33,6 +33,11 @@ def connector_of(source: SourceSettings) -> Connector:
     return connector_for(source)
 
 
+def grouped_sources(settings: Settings) -> frozenset[str]:
+    """Return the names of the sources whose rows fold into events (the lines of an order)."""
+    return frozenset(name for name, source in settings.sources.items() if connector_of(source).mapping.grouped)
+
+
 def context_of(settings: Settings, name: str) -> SourceContext:
     """Return what standardising needs to know of source ``name``."""
     from connectors.compile import SourceContext

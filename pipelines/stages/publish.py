@@ -11,7 +11,7 @@ from cdp.errors import RunFailedError
 from cdp.schemas import TIMESTAMP
 from pipelines import digests, inputs, quality
 from pipelines.session import Session
-from pipelines.sources import connector_of
+from pipelines.sources import grouped_sources
 from pipelines.stages import customers, resolve
 from warehouse import release as releases
 
@@ -95,7 +95,6 @@ def _inputs(
     events = inputs.events(lake, ledger)
     folder = lake.path(generation.path)
     rates = lake.path(RATES)
-    grouped = {name for name, source in settings.sources.items() if connector_of(source).mapping.grouped}
     return BuildInputs(
         event_files=events.files,
         id_map=folder / "id_map.parquet",
@@ -106,7 +105,7 @@ def _inputs(
         held_back=folder / "held_back.parquet",
         judgements=inputs.table(ledger, f"SELECT {', '.join(JUDGEMENTS.names)} FROM judgements", JUDGEMENTS),
         superseded=events.excluded,
-        grouped_sources=frozenset(grouped),
+        grouped_sources=grouped_sources(settings),
         redirects=inputs.table(
             ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", resolve.REDIRECTS
         ),

@@ -17,6 +17,7 @@ from cdp.ledger import Ledger, timestamp
 from cdp.schemas import ID_MAP
 from pipelines import digests, inputs, records
 from pipelines.session import Session
+from pipelines.sources import grouped_sources
 
 if TYPE_CHECKING:
     from cdp.settings import IdentitySettings
@@ -112,7 +113,12 @@ def _resolve(session: Session, digest: str, *, advance: Callable[[], None]) -> R
 
     lake, ledger = session.lake, session.ledger
     events = inputs.events(lake, ledger)
-    tables = records.build(events.files, events.excluded, temp_directory=lake.path(SPILL))
+    tables = records.build(
+        events.files,
+        events.excluded,
+        grouped_sources=grouped_sources(session.settings),
+        temp_directory=lake.path(SPILL),
+    )
     durable.remove(lake.path(SPILL))
     advance()
     resolution = resolve_records(

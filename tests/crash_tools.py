@@ -1,0 +1,113 @@
+"""Crash images: what a process that is killed at a durable step leaves on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdp import durable
+from cdp.lake import Lake
+from tests.pipelines_tools import differences, ledger_rows, rows, run
+
+NOT_STATE = ("logs", ".dagster", ".lock")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A copy of a workspace, taken just before a durable step (or after the last)."""
+
+    number: int
+    step: str
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.step}"
+
+
+class Killed(BaseException):
+    """The process is dead: no durable step happens any more."""
+
+
+def die_at(number: int, work: Callable[[], object]) -> bool:
+    """Do ``work`` until its ``number``-th durable step; return whether it came that far."""
+    steps = 0
+
+    def on_step(name: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps >= number:
+            raise Killed(name)
+
+    with durable.crash_hook(on_step), contextlib.suppress(Killed):
+        work()
+    return steps >= number
+
+
+def take_images(workspace: Path, into: Path, work: Callable[[], object]) -> tuple[list[Image], int]:
+    """Do ``work`` on ``workspace``, copying it before every durable step and once at the end.
+
+    Returns the images that differ from the one before, and the number of steps: where a step has not
+    reached the disk yet, a crash before and after it leaves the same.
+    """
+    images: list[Image] = []
+    seen: set[str] = set()
+    steps: list[str] = []
+
+    def on_step(name: str) -> None:
+        steps.append(name)
+        state = fingerprint(workspace)
+        if state not in seen:
+            seen.add(state)
+            folder = into / f"{len(steps):03d}"
+            shutil.copytree(workspace, folder, ignore=shutil.ignore_patterns(*NOT_STATE))
+            images.append(Image(len(steps), name, folder))
+
+    with durable.crash_hook(on_step):
+        work()
+    on_step("the end")
+    return images, len(steps) - 1
+
+
+def fingerprint(workspace: Path) -> str:
+    """Return a hash over all files that make the state of a workspace."""
+    found = hashlib.sha256()
+    for path in sorted(workspace.rglob("*")):
+        name = path.relative_to(workspace).as_posix()
+        if not name.startswith(NOT_STATE) and not name.endswith("-shm"):
+            found.update(name.encode() + b"\x00")
+            if path.is_file():
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def problems(workspace: Path, undisturbed: Path) -> Iterator[str]:
+    """Yield what is wrong with a workspace that was recovered, held against one that nobody disturbed."""
+    yield from differences(workspace, undisturbed)
+    if not run(workspace).nothing_new:
+        yield "a further run finds something to do"
+    lake = Lake(workspace)
+    listed = {row[0] for row in ledger_rows(workspace, "SELECT path FROM files")}
+    listed |= {row[0] for row in ledger_rows(workspace, "SELECT path FROM event_files WHERE current")}
+    stored = {
+        path.relative_to(workspace).as_posix()
+        for zone in ("landing", "events")
+        for path in lake.path(zone).rglob("*")
+        if path.is_file()
+    }
+    if stored != listed:
+        yield f"{len(stored ^ listed)} files are listed and not there, or there and not listed"
+    if leftovers := [path.name for path in workspace.rglob(f"*{durable.TEMPORARY_SUFFIX}")]:
+        yield f"left behind: {leftovers}"
+    if ledger_rows(workspace, "SELECT 1 FROM batches WHERE state = 'intent'"):
+        yield "a batch is still only intended"
+    released = rows(workspace, "SELECT record_key, customer_id FROM customer_records ORDER BY 1")
+    if released != ledger_rows(workspace, "SELECT record_key, customer_id FROM id_map ORDER BY 1"):
+        yield "the ledger's id map and the release's differ"
+    pointer = (lake.exports / "feed" / "LATEST").read_text(encoding="utf-8").strip()
+    current = (lake.releases / "CURRENT").read_text(encoding="utf-8").strip()
+    if current not in pointer or not (lake.exports / "feed" / pointer / "manifest.json").is_file():
+        yield f"LATEST says {pointer}, CURRENT says {current}"

@@ -1,0 +1,132 @@
+"""A run that dies at any moment, and the next one: together equal to a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cdp import durable
+from tests.crash_tools import die_at, problems, take_images
+from tests.pipelines_tools import (
+    FILES,
+    NOW,
+    PEOPLE,
+    add_files,
+    call,
+    differences,
+    ledger_rows,
+    make_shop,
+    run,
+)
+
+LATER = NOW + timedelta(days=1)
+STAGES = ("batch intent", "batch landed", "events", "revisions", "identity", "profiles", "publish release", "export")
+MORE = {
+    "inbox/web/3.jsonl": [call(30, 0), call(31, 2, "identify", traits={"email": PEOPLE[1][2]})],
+    "inbox/orders/3.csv": [
+        "order_no,order_time,customer_no,name,email,product,quantity,unit_price",
+        "A2,2026-02-04 12:00,C2,Robert Baker,bob.baker@mail.example,Cushion,2,20.00",
+    ],
+}
+
+
+def recover(folder: Path) -> None:
+    """Run again, a day later, as whoever finds the run dead."""
+    run(folder, now=LATER)
+
+
+def test_a_first_run_may_die_before_and_after_every_durable_step(tmp_path: Path) -> None:
+    workspace = make_shop(tmp_path / "shop")
+    images, steps = take_images(workspace, tmp_path / "images", lambda: run(workspace))
+    committed = {image.step for image in images}
+    assert {stage for stage in STAGES if not any(f"ledger {stage} committed" in step for step in committed)} == set()
+    assert steps > 60
+    assert len(images) > 30
+    wrong = {}
+    for image in images:
+        recover(image.folder)
+        if found := list(problems(image.folder, workspace)):
+            wrong[str(image)] = found
+    assert wrong == {}
+
+
+def test_an_increment_may_die_at_any_durable_step(tmp_path: Path) -> None:
+    workspace = make_shop(tmp_path / "shop")
+    run(workspace)
+    add_files(workspace, MORE)
+    images, _ = take_images(workspace, tmp_path / "images", lambda: run(workspace, now=LATER))
+    wrong = {}
+    for image in images[2::6]:
+        recover(image.folder)
+        if found := list(problems(image.folder, workspace)):
+            wrong[str(image)] = found
+    assert wrong == {}
+
+
+def test_a_replay_after_a_change_of_mapping_may_die_at_any_durable_step(tmp_path: Path) -> None:
+    workspace = make_shop(tmp_path / "shop")
+    run(workspace)
+    config = (workspace / "cdp.yaml").read_text(encoding="utf-8")
+    repaired = config.replace('"quantity * unit_price"', "unit_price").replace("product: product", "product: order_no")
+    (workspace / "cdp.yaml").write_text(repaired, encoding="utf-8")
+    images, _ = take_images(workspace, tmp_path / "images", lambda: run(workspace, now=LATER))
+    wrong = {}
+    for image in images[1::7]:
+        recover(image.folder)
+        if found := list(problems(image.folder, workspace)):
+            wrong[str(image)] = found
+    assert wrong == {}
+
+
+def test_a_run_may_die_again_and_again(tmp_path: Path) -> None:
+    """Each run gets a little further than the one before."""
+    undisturbed = make_shop(tmp_path / "undisturbed")
+    run(undisturbed)
+    workspace = make_shop(tmp_path / "shop")
+    deaths = 0
+    while die_at(16, lambda: run(workspace, now=NOW + timedelta(hours=deaths))):
+        deaths += 1
+        assert deaths < 40
+    assert deaths > 3
+    assert list(problems(workspace, undisturbed)) == []
+
+
+@pytest.mark.parametrize("where", ["write", "rename", "ledger identity", "ledger events commit"])
+def test_a_full_disk_fails_the_run_and_the_next_one_goes_on(tmp_path: Path, where: str) -> None:
+    undisturbed = make_shop(tmp_path / "undisturbed")
+    run(undisturbed)
+    workspace = make_shop(tmp_path / "shop")
+
+    def full(step: str) -> None:
+        if step.startswith(where) and "run" not in step:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with durable.crash_hook(full), pytest.raises(OSError, match="No space left"):
+        run(workspace)
+    assert ledger_rows(workspace, "SELECT status FROM runs") == [("failed",)]
+    assert not list(workspace.rglob(f"*{durable.TEMPORARY_SUFFIX}"))
+    run(workspace, now=LATER)
+    assert list(problems(workspace, undisturbed)) == []
+
+
+def orders_of_arrival() -> Iterator[list[str]]:
+    """Yield the input files in several orders, each file in a run of its own."""
+    names = list(FILES)
+    yield names
+    yield names[::-1]
+    yield [names[2], names[1], names[3], names[0]]
+
+
+def test_the_order_in_which_files_land_does_not_matter(tmp_path: Path) -> None:
+    together = make_shop(tmp_path / "together")
+    run(together)
+    for number, order in enumerate(orders_of_arrival()):
+        workspace = make_shop(tmp_path / str(number), files={})
+        for name in order:
+            add_files(workspace, {name: FILES[name]})
+            run(workspace, now=NOW + timedelta(hours=number))
+        assert differences(workspace, together) == [], order

@@ -28,7 +28,11 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(min=0), default=_DEFAULT_LIMIT, show_default=True, help="Most rows shown."
 )
-@click.option("--show", is_flag=True, help="Show the payloads as they are; otherwise letters are hidden.")
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Show whole payloads as they are; otherwise how they begin, with letters hidden.",
+)
 @click.option(
     "--format",
     "chosen",
@@ -74,11 +78,12 @@ def _print(held: list[Held]) -> None:
             str(one.file_id),
             str(one.raw_row),
             one.ingest_date,
+            terminal.printable(one.detail or ""),
             terminal.printable(one.excerpt),
         ]
         for one in held
     ]
-    headings = ["source", "reason", "file", "row", "landed", "begins with"]
+    headings = ["source", "reason", "file", "row", "landed", "detail", "begins with"]
     click.echo(terminal.table(headings, rows, right=frozenset({2, 3}), columns=terminal.width()))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors import json_items
-from connectors.mail_message import documents
+from connectors.mail_message import documents, envelope
 from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping, PartyRule
 from connectors.protocol import RFC822, Chunk, Connector, SplitContext
 
@@ -133,6 +133,7 @@ CONNECTOR = Connector(
     mapping=MAPPING,
     content_type=RFC822,
     decode=documents,
+    preview=envelope,
     suffixes=(".eml", ".mbox", ".txt"),
 )
 

@@ -25,6 +25,8 @@ MAX_ID = 250
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _LOOSE_FIELD = re.compile(rb"^(from|to|cc|subject|date|message-id)[ \t]+:", re.IGNORECASE | re.MULTILINE)
+_ENVELOPE = re.compile(rb"^(message-id|date)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
+_HEADERS_END = re.compile(rb"\n\r?\n")
 _FROM_LINE = re.compile(rb"From [^\r\n]*\r?\n")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _FORM = re.compile(rb"--([^\r\n]{1,70})\r?\nContent-Disposition: form-data", re.IGNORECASE)
@@ -61,6 +63,20 @@ def documents(payload: bytes) -> list[bytes]:
     common = _common(message, parts, envelope_date)
     found = [common | _report(fate) for fate in mail_reports.fates(message, parts)]
     return [_dump(document) for document in found or _parties(message, common)]
+
+
+def envelope(payload: bytes) -> bytes:
+    """Return a JSON document with the message's id and date alone, which need no MIME parsing."""
+    message, envelope_date = _unwrapped(payload)
+    if not _has_headers(message):
+        raise ValueError("not_a_message")
+    head = message[: end.start()] if (end := _HEADERS_END.search(message)) else message
+    fields = {match[1].lower(): match[2].decode("ascii", "replace") for match in reversed(list(_ENVELOPE.finditer(head)))}
+    if any("=?" in text or "\ufffd" in text for text in fields.values()):
+        return documents(payload)[0]
+    ids = _ids(fields.get(b"message-id"))
+    date = moment(fields.get(b"date")) or moment(envelope_date)
+    return orjson.dumps({"message_id": ids[0] if ids else None, "date": date})
 
 
 def _unwrapped(payload: bytes) -> tuple[bytes, str | None]:

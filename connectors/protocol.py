@@ -78,7 +78,8 @@ class Connector:
     bad data but yields :class:`Rejected`. ``envelope`` says where in a payload its id, type and
     times are. ``mapping`` says how a payload becomes an event. ``decode`` is for payloads that are
     not JSON: it returns the JSON documents (0..n) that the mapping then reads, and raises
-    ``ValueError`` with a reason for a payload that it cannot read.
+    ``ValueError`` with a reason for a payload that it cannot read. ``preview`` does the same for one
+    document with the envelope's own fields, where those can be had for less than decoding it all.
 
     Raise ``version`` when ``split``, ``decode`` or the mapping change what comes out.
     """
@@ -91,4 +92,5 @@ class Connector:
     mapping: Mapping
     content_type: str = JSON
     decode: Decode | None = None
+    preview: Callable[[bytes], bytes] | None = None
     suffixes: tuple[str, ...] = ()

@@ -110,13 +110,12 @@ class Readable:
 
     def _decode(self) -> None:
         """Read payloads that are not JSON; the first document of each gives the envelope's fields."""
-        decoded = [decode(self.connector, payload) for payload in self.table["payload"].to_pylist()]
-        reasons = {outcome for outcome in decoded if isinstance(outcome, str)}
-        first = [None if isinstance(outcome, str) else outcome[0] if outcome else b"{}" for outcome in decoded]
-        self.table = self.table.append_column("document", pa.array(first, pa.binary()))
-        for reason in sorted(reasons):
-            self._reject(pa.chunked_array([[outcome == reason for outcome in decoded]]), reason)
-            decoded = [outcome for outcome in decoded if outcome != reason]
+        previews = [preview(self.connector, payload) for payload in self.table["payload"].to_pylist()]
+        documents = [found if isinstance(found, bytes) else None for found in previews]
+        self.table = self.table.append_column("document", pa.array(documents, pa.binary()))
+        for reason in sorted({found for found in previews if isinstance(found, str)}):
+            self._reject(pa.chunked_array([[found == reason for found in previews]]), reason)
+            previews = [found for found in previews if found != reason]
         documents = self.table["document"]
         self.table = self.table.drop_columns("document")
         self._read_text(documents)
@@ -145,5 +144,21 @@ def decode(connector: Connector, payload: bytes) -> list[bytes] | str:
     try:
         return connector.decode(payload)
     except ValueError as error:
-        reason = str(error)
-        return reason if reason.replace("_", "").isalnum() and len(reason) < 40 else "unreadable_payload"
+        return _reason(error)
+
+
+def preview(connector: Connector, payload: bytes) -> bytes | str:
+    """Return a document with the envelope's fields of a payload, or the reason why it cannot be read."""
+    if connector.preview is None:
+        decoded = decode(connector, payload)
+        return decoded if isinstance(decoded, str) else decoded[0] if decoded else b"{}"
+    try:
+        return connector.preview(payload)
+    except ValueError as error:
+        return _reason(error)
+
+
+def _reason(error: ValueError) -> str:
+    """Return the word that a connector gave as the reason; of any other text no word gets out."""
+    text = str(error)
+    return text if text.replace("_", "").isalnum() and len(text) < 40 else "unreadable_payload"

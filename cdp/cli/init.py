@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cdp.cli import terminal
 from cdp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _make_empty(folder: Path, write_key: str) -> None:
     click.echo(f"  export {KEY_VARIABLE}={write_key}\n")
     click.echo("Next:")
     click.echo(f"  put files of Segment or RudderStack calls (JSON) into {folder / 'inbox' / 'web'}")
-    click.echo(f"  cdp run -w {folder}")
+    click.echo(f"  {terminal.program()} run -w {folder}")
 
 
 def _make_demo(folder: Path, sizes: dict[str, int | None], seed: int) -> None:
@@ -125,4 +126,4 @@ def _make_demo(folder: Path, sizes: dict[str, int | None], seed: int) -> None:
     (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
     size = f"{report.people:,} people, {report.items:,} items in {report.files} files"
     click.echo(f"Made the demo in {folder}: {size} of {len(report.sources)} sources.")
-    click.echo(f"Next: cdp run -w {folder}")
+    click.echo(f"Next: {terminal.program()} run -w {folder}")

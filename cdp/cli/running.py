@@ -137,20 +137,25 @@ def _print_example(console: Console, lake: Lake, customer_id: str) -> None:
 
 
 def _print_next(console: Console, context: Context, example: str | None) -> None:
-    from cdp.cli import summary
+    from cdp.cli import summary, terminal
 
-    where = _named(context)
+    where, cdp = _named(context), terminal.program()
     if example is None:
         return
     console.print()
     summary.heading(console, "Next")
-    for line, about in (
-        (f"cdp profile {example}{where}", "any name, e-mail, phone or id will do"),
-        (f'cdp sql "SELECT channel, count(*) FROM contact_history GROUP BY ALL"{where}', "ask the release"),
-        (f"cdp quarantine list{where}", "what could not be read, and why"),
-        (f"cdp export customers{where}", "files for other systems"),
-    ):
-        console.print(f"  {line:<88}  {about}", no_wrap=True, overflow="ignore", crop=False)
+    lines = (
+        (f"{cdp} profile {example}{where}", "any name, e-mail, phone or id will do"),
+        (
+            f'{cdp} sql "SELECT channel, count(*) AS contacts FROM contact_history GROUP BY ALL"{where}',
+            "ask the release",
+        ),
+        (f"{cdp} quarantine list{where}", "what could not be read, and why"),
+        (f"{cdp} export customers{where}", "files for other systems"),
+    )
+    wide = max(len(line) for line, _ in lines)
+    for line, about in lines:
+        console.print(f"  {line:<{wide}}  {about}", no_wrap=True, overflow="ignore", crop=False)
 
 
 def _named(context: Context) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 UNLIMITED: Final = 1_000_000
@@ -24,6 +26,18 @@ def printable(text: str) -> str:
     return "".join(
         " " if unicodedata.category(c) in _HIDDEN and c not in _JOINERS else c for c in text
     ).rstrip()
+
+
+def program() -> str:
+    """Return how to call this program again: `cdp`, or its path where the shell would not find it."""
+    called = Path(sys.argv[0])
+    if called.name != "cdp" or not called.is_file():
+        return "cdp"
+    found = shutil.which("cdp")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "cdp"
+    path = os.path.relpath(called)
+    return str(called.absolute()) if path.startswith("..") else path
 
 
 def width() -> int:

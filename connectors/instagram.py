@@ -95,7 +95,6 @@ _COMMENT = {
     "author_full": f"{_C}.from.name",
     "comment": f"{_C}.text",
     "comment_message": f"{_C}.message",
-    "comment_id": f"{_C}.id",
     "media": f"{_C}.media.id",
     "media_id": f"{_C}.media_id",
     "post_id": f"{_C}.post_id",

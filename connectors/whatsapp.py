@@ -143,7 +143,6 @@ _FIELDS = {
     "m_latitude": f"{_M}.location.latitude",
     "m_longitude": f"{_M}.location.longitude",
     "m_product": f"{_M}.order.product_items[0].product_retailer_id",
-    "m_system": f"{_M}.system.type",
     "m_new_wa": f"{_M}.system.wa_id",
     "m_reply_to": f"{_M}.context.id",
     "m_reacted_to": f"{_M}.reaction.message_id",

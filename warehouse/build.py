@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from cdp import duck, durable
+from cdp.errors import RunFailedError
 from cdp.schemas import TIMESTAMP
 from warehouse import inputs as build_inputs
 from warehouse.inputs import BuildInputs
@@ -176,8 +177,11 @@ def build(
 
     ``into`` is an existing folder; what does not fit in ``memory_limit`` spills below it and is gone
     afterwards. The tables do not depend on the order of the event files or of their rows. Raises
-    :class:`cdp.errors.CorruptError` where an input is missing or lacks a column.
+    :class:`CorruptError` where an input is missing or lacks a column, :class:`RunFailedError` where it
+    contradicts itself or disk or memory are full.
     """
+    import duckdb
+
     path = into / DATABASE
     spill = into / "spill"
     connection = duck.connect(
@@ -191,6 +195,17 @@ def build(
         connection.execute("CHECKPOINT release")
         connection.execute("USE memory")
         connection.execute("DETACH release")
+    except duckdb.ConstraintException:
+        # Its message holds the values.
+        raise RunFailedError(
+            "The release could not be built: a record or a customer would be in it twice, or without its id.",
+            hint="Run `cdp resolve`; if it persists, please report it.",
+        ) from None
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
+        raise RunFailedError(
+            f"The release could not be built: {str(error).splitlines()[0]}",
+            hint="Look for free disk space (it needs about three times the last release) and memory.",
+        ) from None
     finally:
         connection.close()
         durable.remove(spill)

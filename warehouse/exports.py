@@ -6,15 +6,16 @@ moves. Calling again for the same release and definition does nothing but finish
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cdp import duck, durable
-from cdp.errors import UsageError, nearest
+from cdp.errors import RunFailedError, UsageError, nearest
 from cdp.ledger import Ledger, timestamp
 from warehouse import feed
 from warehouse.formats import FORMATS, Format, write
@@ -129,6 +130,26 @@ def export(
     return ExportReport(wanted, release.version, folder, manifest["rows"], manifest["changes"], repeated)
 
 
+def _written(lake: Lake, ledger: Ledger, release: Release, wanted: Export) -> dict[str, Any] | None:
+    """Return the manifest of this export of this release, if it is there as it is defined now."""
+    path = ledger.value(
+        "SELECT path FROM exports WHERE dataset = ? AND release = ?", (wanted.name, release.version)
+    )
+    manifest = _manifest(lake.path(path)) if path else None
+    return manifest if manifest is not None and manifest["definition"] == _definition(wanted) else None
+
+
+def is_done(lake: Lake, ledger: Ledger, release: Release, wanted: Export) -> bool:
+    """Tell whether :func:`export` would have nothing to do."""
+    manifest = _written(lake, ledger, release, wanted)
+    pointer = lake.exports / wanted.name / LATEST
+    return (
+        manifest is not None
+        and pointer.is_file()
+        and pointer.read_text(encoding="utf-8").strip().endswith(f"release={release.version}")
+    )
+
+
 def _dataset(wanted: Export) -> Dataset:
     if wanted.dataset not in DATASETS:
         close = nearest(wanted.dataset, DATASETS)
@@ -169,23 +190,23 @@ def _write(
     now: datetime,
 ) -> dict[str, Any]:
     """Write the folder of an export and return its manifest."""
-    with durable.atomic_directory(folder) as target, release.open(threads=2) as connection:
+    with durable.atomic_directory(folder) as target, _spilling(release, target) as connection:
         rows = _select(connection, wanted, dataset)
         data = [target / f"{wanted.dataset}.{into}" for into in wanted.formats]
         for path, into in zip(data, wanted.formats, strict=True):
-            write(connection, "exported", path, into, order=dataset.order)
+            write(connection, "exported", path, into)
         changes: dict[str, int] | None = None
         first = ledger.next_number(_SEQUENCE)
         if dataset.key is not None:
             if "parquet" not in wanted.formats:
-                write(connection, "exported", target / STATE, "parquet", order=dataset.order)
+                write(connection, "exported", target / STATE, "parquet")
             old = _state(previous[1]) if previous else None
             changes = feed.compute(
                 connection, "exported", dataset.key, old, release=release.version, first_change=first
             )
             for into in wanted.formats:
                 path = target / f"{feed.CHANGES}.{into}"
-                write(connection, feed.CHANGES, path, into, order=("change_seq",))
+                write(connection, feed.CHANGES, path, into)
                 data.append(path)
         manifest = {
             "export": wanted.name,
@@ -203,6 +224,22 @@ def _write(
         }
         (target / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return manifest
+
+
+@contextlib.contextmanager
+def _spilling(release: Release, target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a release for work that may exceed memory; what it spills is gone before ``target`` appears."""
+    import duckdb
+
+    spill = target / "spill"
+    try:
+        with release.open(threads=2, temp_directory=spill) as connection:
+            yield connection
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
+        reason = str(error).splitlines()[0]
+        raise RunFailedError(f"The export failed: {reason}", hint="Look for free disk space.") from None
+    finally:
+        durable.remove(spill)
 
 
 def _state(folder: Path) -> Path | None:
@@ -223,7 +260,8 @@ def _select(connection: duckdb.DuckDBPyConnection, wanted: Export, dataset: Data
             parameters |= {"channel": wanted.channel.lower()}
     connection.execute(
         f"CREATE TEMP TABLE exported AS SELECT {columns} FROM {dataset.table} AS t "
-        f"SEMI JOIN (SELECT customer_id FROM customers AS c WHERE {condition}) AS a USING (customer_id)",
+        f"SEMI JOIN (SELECT customer_id FROM customers AS c WHERE {condition}) AS a USING (customer_id) "
+        f"ORDER BY {', '.join(dataset.order)}",
         parameters,
     )
     row = connection.execute("SELECT count(*) FROM exported").fetchone()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import pyarrow as pa
 
 from cdp import duck
-from cdp.errors import CorruptError
+from cdp.errors import CorruptError, UsageError
 from cdp.events import ENGAGEMENT_TYPES
 from cdp.schemas import CLUSTERS, EVENTS, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
 
@@ -171,7 +171,21 @@ def _register(
     if missing := [column for column in required if column not in present]:
         raise CorruptError(f"The table {name} has no column {missing[0]!r}; it has: {', '.join(present)}.")
     columns = ", ".join(_select(column, present.get(column, ""), schema) for column in schema.names)
-    connection.execute(f"CREATE TEMP VIEW input_{name} AS SELECT {columns} FROM {origin}")
+    if isinstance(given, Path) and given.suffix == ".csv":
+        _read_text(connection, name, given, f"SELECT {columns} FROM {origin}")
+    else:
+        connection.execute(f"CREATE TEMP VIEW input_{name} AS SELECT {columns} FROM {origin}")
+
+
+def _read_text(connection: duckdb.DuckDBPyConnection, name: str, path: Path, query: str) -> None:
+    """Read a file that a person wrote, at once: what cannot be read is said by line."""
+    import duckdb
+
+    try:
+        connection.execute(f"CREATE TEMP TABLE input_{name} AS {query}")
+    except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        message = f"{path.name} cannot be read: {str(error).splitlines()[0]}"
+        raise UsageError(message, hint="Expected: date (2026-01-31), currency (EUR), rate (0.86).") from None
 
 
 def _register_events(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> None:

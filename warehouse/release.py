@@ -60,9 +60,17 @@ class Release:
         """The DuckDB file."""
         return self.folder / DATABASE
 
-    def open(self, *, threads: int = 1, memory_limit: str = "500MB") -> duckdb.DuckDBPyConnection:
-        """Open the release read-only, without spilling, extensions or network."""
-        return duck.connect(self.database, read_only=True, threads=threads, memory_limit=memory_limit)
+    def open(
+        self, *, threads: int = 1, memory_limit: str = "500MB", temp_directory: Path | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Open the release read-only, without extensions or network; it spills to ``temp_directory`` only."""
+        return duck.connect(
+            self.database,
+            read_only=True,
+            threads=threads,
+            memory_limit=memory_limit,
+            temp_directory=temp_directory,
+        )
 
 
 def load(lake: Lake, version: str) -> Release:
@@ -159,10 +167,16 @@ def _build(
     from warehouse.verify import verify
 
     report = build(inputs, folder, now=now, version=version, resources=resources)
+    spill = folder / "spill"
     with duck.connect(
-        report.path, read_only=True, threads=resources.threads, memory_limit=resources.memory_limit
+        report.path,
+        read_only=True,
+        threads=resources.threads,
+        memory_limit=resources.memory_limit,
+        temp_directory=spill,
     ) as connection:
         verify(connection, report)
+    durable.remove(spill)
     return {
         "version": version,
         "contract_version": CONTRACT_VERSION,

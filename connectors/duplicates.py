@@ -50,7 +50,7 @@ class Known:
         self._files: list[LandedFile] = []
         self._hashes: list[pa.ChunkedArray] = []
         for file in landed:
-            self._hashes.append(pq.read_table(lake.path(file.path), columns=["event_hash"])["event_hash"])
+            self._hashes.append(pq.ParquetFile(lake.path(file.path)).read(columns=["event_hash"])["event_hash"])
             self._files.append(file)
 
     def add(self, file: LandedFile, table: pa.Table) -> None:

@@ -40,6 +40,11 @@ class Landing:
         (root / "inbox" / name).mkdir(parents=True, exist_ok=True)
         return cls(root, settings.sources[name], own)
 
+    @staticmethod
+    def settings_of(source: dict[str, Any]) -> dict[str, Any]:
+        """Return the source as cdp.yaml has it: without the name, which is its key there."""
+        return {key: value for key, value in source.items() if key != "name"}
+
     @property
     def lake(self) -> Lake:
         return Lake(self.root)

@@ -7,9 +7,13 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow.compute as pc
 
+from cdp.settings.model import Settings
+from pipelines.runner import run
 from tests.landing_tools import Landing
+from warehouse.release import current
 
 ORDERS = {
     "name": "orders",
@@ -31,7 +35,9 @@ def test_lines_invoices_and_revenue_add_up_day_by_day(tmp_path: Path, shared: Pa
     days = sorted((shared / "samples/datasets/uci_online_retail_by_day").glob("*.csv"))
     assert len(days) == 95
     orders = Landing.of(tmp_path, **ORDERS)
-    lines, revenue, invoices, anonymous = 0, Decimal(0), set(), 0
+    lines, revenue, anonymous = 0, Decimal(0), 0
+    invoices: set[str] = set()
+    known: set[str] = set()
     for day in days:
         shutil.copy(day, tmp_path / "inbox/orders" / day.name)
         orders.run()
@@ -41,6 +47,7 @@ def test_lines_invoices_and_revenue_add_up_day_by_day(tmp_path: Path, shared: Pa
                 revenue += Decimal(row["Quantity"]) * Decimal(row["UnitPrice"])
                 invoices.add(row["InvoiceNo"])
                 anonymous += not row["CustomerID"]
+                known |= {row["CustomerID"]} - {""}
     counts = orders.counts()
     assert len(counts) == 95
     assert all(batch.holds for batch in counts)
@@ -50,3 +57,18 @@ def test_lines_invoices_and_revenue_add_up_day_by_day(tmp_path: Path, shared: Pa
     assert pc.sum(events["line_count"]).as_py() == lines
     assert pc.sum(events["amount"]).as_py() == revenue
     assert sorted(events["event_id"].to_pylist()) == sorted(invoices)
+
+    settings = Settings.model_validate(
+        {"workspace": {"name": "retail", "currency": "GBP"}, "sources": {"orders": orders.settings_of(ORDERS)}}
+    )
+    run(tmp_path, settings, engine="plain")
+    with duckdb.connect(str(current(orders.lake).database), read_only=True) as release:
+        found = release.sql(
+            """
+            SELECT count(*), sum(amount), sum(line_count) FROM (
+              SELECT amount, line_count FROM contact_history UNION ALL SELECT amount, line_count FROM unattributed)
+            """
+        ).fetchall()
+        customers = release.sql("SELECT count(*) FROM customers").fetchall()
+    assert found == [(len(invoices), revenue, lines)]
+    assert customers == [(len(known),)], "nothing but the customer number: one customer each"

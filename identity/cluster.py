@@ -81,11 +81,13 @@ def average_link(
     linkage: Linkage,
     start: Rows | None = None,
     forbidden: tuple[Rows, Rows] | None = None,
+    mass: Rows | None = None,
 ) -> Rows:
     """Cluster nodes 0..size-1; returns for each node the smallest node of its cluster.
 
     ``edges``: left, right, integer weight. ``start``: clusters to begin with (label = smallest node).
-    ``forbidden``: pairs that must not share a cluster.
+    ``forbidden``: pairs that must not share a cluster. ``mass``: how much each node counts in averages and
+    sizes (1 each); a node of mass 0 is a copy that its start cluster carries along.
 
     >>> two = (np.array([0, 1]), np.array([1, 2]), np.array([9, 2]))
     >>> average_link(3, two, Linkage(threshold=0, missing=-4)).tolist()
@@ -93,7 +95,8 @@ def average_link(
     """
     left, right, weight = edges
     label = np.arange(size, dtype=np.int64) if start is None else start.astype(np.int64).copy()
-    members = np.bincount(label, minlength=size).astype(np.int64)
+    weights_of = np.ones(size, dtype=np.int64) if mass is None else mass
+    members = np.bincount(label, weights=weights_of, minlength=size).astype(np.int64)
     bars = forbidden or (np.empty(0, np.int64), np.empty(0, np.int64))
     weights = np.concatenate([weight.astype(np.int64), np.full(len(bars[0]), FORBIDDEN * 1000, np.int64)])
     low, high = np.concatenate([left, bars[0]]), np.concatenate([right, bars[1]])

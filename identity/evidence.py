@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,14 @@ import numpy.typing as npt
 from identity.policy import IdentityPolicy
 from identity.records import Codes, HeldValue, MultiCoded, RecordSet
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _ROUNDS = 20
+_KEPT_COPIES = 12
+_SEED = 0x9E3779B97F4A7C15
 _NOBODY = np.iinfo(np.int64).max
 # Match weights (bits, prior included) of a shared identifier where no name can be compared.
 SHARED_WEIGHT = {
@@ -126,6 +132,65 @@ def anchors(records: RecordSet, policy: IdentityPolicy, judged: Rows) -> Flags:
             found[column.record] = True
     found[judged] = True
     return found
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Records whose whole content many others have too: ``first`` stands for ``copy``.
+
+    ``crowd``: copies in a group that is larger than a customer may be and that shares no identifier.
+    """
+
+    first: Rows
+    copy: Rows
+    crowd: Flags
+
+    def held(self, keys: pa.Array) -> list[HeldValue]:
+        """What crowds hold back, by their first record."""
+        first, counts = np.unique(self.first[self.crowd], return_counts=True)
+        reason = "equal records without an identifier, more than one customer may have"
+        return [
+            HeldValue("record", "", keys[int(place)].as_py(), reason, int(count) + 1)
+            for place, count in zip(first, counts, strict=True)
+        ]
+
+
+def copies(records: RecordSet, among: Flags, apart: Rows, most: int) -> Copies:
+    """Find records that equal many others.
+
+    The first few of equal records are compared like any other; the rest would only fill blocks, and their
+    weight is that of the first with a copy. Records with several values of a type, and those in ``apart``,
+    are no copies. Groups of more than ``most`` without an identifier are crowds.
+    """
+    key = np.full(len(records), _SEED, dtype=np.uint64)
+    identified = np.zeros(len(records), dtype=bool)
+    plain = among.copy()
+    plain[apart] = False
+    for name in sorted(records.columns):
+        key = _mix(key, records.columns[name].codes)
+    for pair in sorted(records.identifiers):
+        column = records.identifiers[pair]
+        key = _mix(key, column.codes)
+        identified |= column.codes >= 0
+        plain[np.bincount(column.record, minlength=len(records)) > 1] = False
+    rows = np.flatnonzero(plain)
+    rows = rows[np.argsort(key[rows], kind="stable")]
+    if not len(rows):
+        return Copies(rows, rows, np.zeros(0, dtype=bool))
+    group = np.cumsum(np.r_[True, key[rows][1:] != key[rows][:-1]]) - 1
+    size = np.bincount(group)
+    start = np.cumsum(size) - size
+    crowd = (size > most) & ~identified[rows[start]]
+    extra = np.arange(len(rows)) - start[group] >= np.where(crowd, 1, _KEPT_COPIES)[group]
+    return Copies(rows[start[group[extra]]], rows[extra], crowd[group[extra]])
+
+
+def _mix(key: npt.NDArray[np.uint64], codes: Codes) -> npt.NDArray[np.uint64]:
+    """One round of the finaliser of SplitMix64 (Steele, Lea and Flood 2014) over a column of codes."""
+    mixed = (key ^ (codes.astype(np.int64) + 2).astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
 
 
 def unique_conflicts(records: RecordSet, policy: IdentityPolicy, group: Rows) -> tuple[Rows, Rows]:

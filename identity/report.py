@@ -317,7 +317,10 @@ def _stated(keys: pa.Array, edges: Edges) -> pa.Table:
 def held_table(held: Sequence[HeldValue]) -> pa.Table:
     """What was held back, with the reason."""
     rows = sorted(held, key=lambda h: (h.type, h.namespace, h.value, h.reason))
-    columns = [["identifier"] * len(rows), *([getattr(h, name) for h in rows] for name in HELD.names[1:])]
+    columns = [
+        ["record" if h.type == "record" else "identifier" for h in rows],
+        *([getattr(h, name) for h in rows] for name in HELD.names[1:]),
+    ]
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, HELD, strict=True)], schema=HELD)
 
 

@@ -136,18 +136,25 @@ def resolve(
     encoded, hubs = evidence.hold_hubs(encoded, rules)
     compared = comparer(encoded)
     anchored = evidence.anchors(encoded, rules, judged.records)
-    blocks = score.candidates(compared, anchored)
+    copies = evidence.copies(encoded, anchored, judged.records, rules.max_cluster)
+    active = anchored.copy()
+    active[copies.copy] = False
+    blocks = score.candidates(compared, active)
     threshold = score.AUTO_THRESHOLD if rules.threshold == "auto" else rules.threshold
     frozen = Model.from_dict(dict(model)) if model else None
-    scorer, pairs = score.fit_and_score(compared, blocks, anchored, threshold, frozen)
-    clustered = _cluster(encoded, pairs, scorer, rules, judged, anchored)
+    sample = score.random_pairs(encoded.hashes, active)
+    scorer, pairs = score.fit_and_score(compared, blocks, sample, threshold, frozen)
+    same = scorer.score(copies.first, copies.copy)
+    same = same.take(~copies.crowd & (same.weight >= scorer.model.threshold))
+    clustered = _cluster(encoded, pairs, scorer, rules, judged, anchored, same)
+    pairs = score.both(pairs, same)
     return _report(
         encoded,
         pairs,
         scorer,
         judged,
         clustered,
-        [*held, *hubs],
+        [*held, *hubs, *copies.held(encoded.keys)],
         blocks.oversize,
         with_evidence=with_evidence,
     )
@@ -160,10 +167,16 @@ def _cluster(
     rules: IdentityPolicy,
     judged: Judgements,
     anchored: npt.NDArray[np.bool_],
+    same: Pairs,
 ) -> _Clustered:
     size = len(records)
     unique = evidence.same_unique(records, rules)
     start = _start(size, judged, unique)
+    start = cluster.components(
+        size, np.concatenate([np.arange(size), same.left]), np.concatenate([start, same.right])
+    )
+    mass = np.ones(size, dtype=np.int64)
+    mass[same.right] = 0
     good = pairs.weight >= scorer.model.threshold
     group = cluster.components(
         size, np.concatenate([pairs.left[good], np.arange(size)]), np.concatenate([pairs.right[good], start])
@@ -182,6 +195,7 @@ def _cluster(
         cluster.Linkage(scorer.model.threshold, _MISSING, rules.max_cluster),
         start,
         forbidden,
+        mass,
     )
     attached = evidence.attach(labels, anchored, records, rules, forbidden)
     return _Clustered(attached.labels, unique, attached)

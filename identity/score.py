@@ -64,18 +64,27 @@ class Pairs:
         )
 
 
-def random_pairs(hashes: npt.NDArray[np.uint32], most: int = _RANDOM_PAIRS) -> tuple[Rows, Rows]:
-    """Pairs drawn by the records' hashes.
+@dataclass(frozen=True)
+class Sample:
+    """Random pairs of records, and how many records they stand for."""
 
-    All of them where they are few, else neighbours at small distances.
-    """
-    size = len(hashes)
-    order = np.argsort(hashes, kind="stable")
+    left: Rows
+    right: Rows
+    records: int
+
+
+def random_pairs(
+    hashes: npt.NDArray[np.uint32], only: npt.NDArray[np.bool_], most: int = _RANDOM_PAIRS
+) -> Sample:
+    """Pairs of the records in ``only``, drawn by their hashes: all where they are few, else neighbours."""
+    rows = np.flatnonzero(only)
+    size = len(rows)
+    order = rows[np.argsort(hashes[rows], kind="stable")]
     shifts = range(1, size) if size * (size - 1) // 2 <= most else range(1, max(2, most // size + 1))
-    left = [order[:-shift] for shift in shifts]
-    right = [order[shift:] for shift in shifts]
-    empty = np.empty(0, np.int64)
-    return (np.concatenate(left), np.concatenate(right)) if left else (empty, empty)
+    empty = [np.empty(0, np.int64)]
+    left = np.concatenate([order[:-shift] for shift in shifts] or empty)
+    right = np.concatenate([order[shift:] for shift in shifts] or empty)
+    return Sample(left, right, size)
 
 
 def _outside(left: Rows, right: Rows, candidates: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -177,11 +186,7 @@ def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None 
 
 
 def fit_and_score(
-    comparer: Comparer,
-    blocks: blocking.Blocks,
-    only: npt.NDArray[np.bool_],
-    threshold: float,
-    frozen: Model | None = None,
+    comparer: Comparer, blocks: blocking.Blocks, sample: Sample, threshold: float, frozen: Model | None = None
 ) -> tuple[Scorer, Pairs]:
     """Fit the model on the candidates, unless a frozen one suits their comparisons, and weigh them."""
     levels = comparer.levels(blocks.left, blocks.right)
@@ -189,8 +194,7 @@ def fit_and_score(
     if frozen is not None and _suits(frozen, comparer):
         model = frozen
     else:
-        parameters = _fit(comparer, blocks, only, found)
-        model = build(comparer.comparisons, parameters, threshold)
+        model = build(comparer.comparisons, _fit(comparer, blocks, sample, found), threshold)
     scorer = Scorer(comparer, model, adjustments(comparer))
     return scorer, scorer.weigh(blocks.left, blocks.right, levels, found)
 
@@ -201,16 +205,25 @@ def _suits(frozen: Model, comparer: Comparer) -> bool:
     ]
 
 
-def _fit(
-    comparer: Comparer, blocks: blocking.Blocks, only: npt.NDArray[np.bool_], found: Histogram
-) -> Parameters:
-    rows = np.flatnonzero(only)
-    left, right = random_pairs(comparer.records.hashes[rows])
-    left, right = rows[left], rows[right]
-    keep = _outside(left, right, blocking.pack(blocks.left, blocks.right))
-    random = comparer.levels(left[keep], right[keep])
-    size = len(rows)
-    return estimate(found, random, comparer.comparisons, max(size * (size - 1) / 2, 1.0), max(size, 1))
+def _fit(comparer: Comparer, blocks: blocking.Blocks, sample: Sample, found: Histogram) -> Parameters:
+    keep = _outside(sample.left, sample.right, blocking.pack(blocks.left, blocks.right))
+    random = comparer.levels(sample.left[keep], sample.right[keep])
+    pairs = max(sample.records * (sample.records - 1) / 2, 1.0)
+    return estimate(found, random, comparer.comparisons, pairs, max(sample.records, 1))
+
+
+def both(first: Pairs, second: Pairs) -> Pairs:
+    """Pairs of one scorer, one after the other."""
+    if not len(second):
+        return first
+    return Pairs(
+        np.concatenate([first.left, second.left]),
+        np.concatenate([first.right, second.right]),
+        np.concatenate([first.levels, second.levels], axis=1),
+        np.concatenate([first.frequency, second.frequency], axis=1),
+        np.concatenate([first.household, second.household]),
+        np.concatenate([first.weight, second.weight]),
+    )
 
 
 def estimated_accuracy(pairs: Pairs, threshold: int) -> dict[str, float]:

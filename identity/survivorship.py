@@ -156,12 +156,12 @@ def _fields(policy: SurvivorshipPolicy) -> pa.Table:
 
 _CANDIDATES_SQL = """
 CREATE TEMP TABLE candidates AS
-SELECT c.cluster_id, v.attribute, v.value, v.record_key, any_value(v.source) AS source,
+SELECT c.cluster_id, v.attribute, v.value, v.record_key, v.source,
   max(v.observed_at) AS observed_at, max(coalesce(t.trust, $default)) AS trust, length(v.value) AS length,
   count(DISTINCT v.record_key) OVER (PARTITION BY c.cluster_id, v.attribute, v.value) AS frequency
 FROM given_values v JOIN given_clusters c USING (record_key) LEFT JOIN given_trust t ON t.source = v.source
 WHERE v.value IS NOT NULL AND trim(v.value) <> ''
-GROUP BY c.cluster_id, v.attribute, v.value, v.record_key
+GROUP BY c.cluster_id, v.attribute, v.value, v.record_key, v.source
 """
 _COLUMNS = "cluster_id, attribute, value, source, record_key, observed_at"
 
@@ -174,7 +174,7 @@ def _single_sql(rule: Rule, names: list[str]) -> str:
     (SELECT {_COLUMNS}, {_quote(rule)} AS rule FROM candidates
      WHERE attribute IN ({", ".join(map(_quote, names))})
      QUALIFY row_number() OVER (
-       PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value, record_key) = 1)"""
+       PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value, record_key, source) = 1)"""
 
 
 def _group_sql(policy: SurvivorshipPolicy, group: str) -> str:
@@ -194,7 +194,7 @@ def _group_sql(policy: SurvivorshipPolicy, group: str) -> str:
          FROM candidates WHERE attribute IN {members} GROUP BY ALL)
        QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY {_group_order(rule)}, record_key) = 1
      ) USING (cluster_id, record_key)
-     QUALIFY row_number() OVER (PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value) = 1)"""
+     QUALIFY row_number() OVER (PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value, source) = 1)"""
 
 
 def _group_order(rule: Rule) -> str:

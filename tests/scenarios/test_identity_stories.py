@@ -197,3 +197,21 @@ def test_14_judgements_that_contradict_each_other():
     assert not together(found, "a:1", "c:1")
     reopened = resolve(records(people), None, judgements(*chain, ("a:1", "c:1", "must_link")))
     assert together(reopened, "a:1", "b:1", "c:1")
+
+
+def test_15_a_donor_with_hundreds_of_equal_rows():
+    """Rows of one person, all alike, are one customer; so are the rows that differ from them a little."""
+    donor = {"full_name": "Ottilie Feldmann", "birth_date": "1949-10-11", **ADDRESS}
+    people = {f"gifts:{i:04d}": donor for i in range(400)}
+    people["crm:1"] = {**donor, "full_name": "Otilie Feldmann"}
+    people["crm:2"] = {
+        "full_name": "Bruno Feld",
+        "birth_date": "1990-03-05",
+        "city": "York",
+        "postcode": "YO1 7HH",
+    }
+    found = settle(people, [(key, "email", "ottilie@feldmann.de") for key in people if key != "crm:2"])
+    assert {len(group) for group in groups(found)} == {401, 1}
+    assert all(
+        row["match_probability"] > 0.5 for row in found.clusters.to_pylist() if row["match_probability"]
+    )

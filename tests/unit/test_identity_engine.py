@@ -184,13 +184,15 @@ def test_equal_names_alone_stay_bounded_and_apart():
     keys = [f"crm:{i}" for i in range(2_000)]
     found = settle({key: {"full_name": "John Smith"} for key in keys})
     assert found.model["candidate_pairs"] == 0
+    held = found.held_back.to_pylist()
+    assert [(row["what"], row["records"]) for row in held] == [("record", 2_000)]
     assert all(len(group) == 1 for group in groups(found))
 
 
 def test_clusters_do_not_grow_over_the_limit():
     people, rows = {}, []
     for i in range(30):
-        people[f"crm:{i:02d}"] = {"full_name": "Ada Byron", "birth_date": "1970-01-02"}
+        people[f"crm:{i:02d}"] = {"full_name": "Ada Byron", "birth_date": "1970-01-02", "city": f"Town {i}"}
         rows.append((f"crm:{i:02d}", "email", "ada@byron.uk"))
     assert max(map(len, groups(settle(people, rows)))) == 30
     limited = settle(people, rows, policy=IdentityPolicy(max_cluster=8))

@@ -194,7 +194,8 @@ def _group_sql(policy: SurvivorshipPolicy, group: str) -> str:
          FROM candidates WHERE attribute IN {members} GROUP BY ALL)
        QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY {_group_order(rule)}, record_key) = 1
      ) USING (cluster_id, record_key)
-     QUALIFY row_number() OVER (PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value, source) = 1)"""
+     QUALIFY row_number() OVER (
+       PARTITION BY cluster_id, attribute ORDER BY {_order(rule)}, value, source) = 1)"""
 
 
 def _group_order(rule: Rule) -> str:

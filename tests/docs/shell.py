@@ -1,0 +1,82 @@
+"""Runs the commands of a page as a reader would type them, and compares what they print.
+
+``sh`` blocks are run in order, in one folder, each by ``bash -e``; ``sh skip`` blocks are not (they make the
+environment, or never end). A ``text`` block after a command is what it prints: each of its lines must
+come in the output, in their order; runs of blanks count as one, ``…`` stands for anything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.markdown import ROOT, Block, blocks
+
+SECONDS = 120
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which `cdp` is this checkout's, whatever is installed."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    script = programs / "cdp"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cdp "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    python = programs / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "GX_ANALYTICS_ENABLED": "false"}
+    return {**kept, **quiet, "PYTHONPATH": str(ROOT), "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin"}
+
+
+def run_page(page: Path, folder: Path, variables: dict[str, str]) -> int:
+    """Run a page's commands in ``folder``; return how many blocks were run. Raises AssertionError."""
+    done, output = 0, ""
+    for block in blocks(page):
+        if block.info == "sh":
+            output = _run(page, block, folder, variables)
+            done += 1
+        elif block.info == "text" and done:
+            compare(page, block, output)
+    return done
+
+
+def _run(page: Path, block: Block, folder: Path, variables: dict[str, str]) -> str:
+    finished = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", block.text],
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    where = f"{page.relative_to(ROOT)}, line {block.line}"
+    assert finished.returncode == 0, f"{where}: exit status {finished.returncode}\n{block.text}\n{finished.stdout}"
+    return finished.stdout
+
+
+def compare(page: Path, block: Block, output: str) -> None:
+    """Hold the lines of a ``text`` block against what was printed. Raises AssertionError."""
+    printed = [_plain(line) for line in output.splitlines()]
+    at = 0
+    for line in filter(None, map(_plain, block.text.splitlines())):
+        if line == "…":
+            continue
+        pattern = re.compile(".*".join(map(re.escape, line.split("…"))))
+        place = next((n for n in range(at, len(printed)) if pattern.fullmatch(printed[n])), None)
+        assert place is not None, (
+            f"{page.relative_to(ROOT)}, line {block.line}: this line was not printed (or earlier):\n"
+            f"  {line}\nPrinted was:\n{output}"
+        )
+        at = place + 1
+
+
+def _plain(line: str) -> str:
+    return " ".join(line.split())

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors import csv_items
-from connectors.mapping import JOIN, EnvelopeFields, Mapping, PartyRule
+from connectors.mapping import JOIN, EnvelopeFields, Mapping, PartyRule, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -103,8 +103,12 @@ MAPPING = Mapping(
             ELSE {_desk("to_channel")} END""",
     },
     parties=(PartyRule("phone", "src", "dst", _DIRECTION, sender_name=_NAME),),
-    properties="""json_object('context', context, 'app', app, 'account', account,
-        'seconds_waited', try_cast(duration AS INTEGER) - try_cast(talk AS INTEGER))""",
+    properties=present(
+        context="context",
+        app="app",
+        account="account",
+        seconds_waited="try_cast(duration AS INTEGER) - try_cast(talk AS INTEGER)",
+    ),
 )
 
 CONNECTOR = Connector(

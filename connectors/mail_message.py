@@ -61,7 +61,7 @@ def documents(payload: bytes) -> list[bytes]:
     message = _parsed(payload)
     parts = _parts(message)
     common = _common(message, parts, envelope_date)
-    found = [common | _report(fate) for fate in mail_reports.fates(message, parts)]
+    found = [_report(common, fate) for fate in mail_reports.fates(message, parts)]
     return [_dump(document) for document in found or _parties(message, common)]
 
 
@@ -71,7 +71,10 @@ def envelope(payload: bytes) -> bytes:
     if not _has_headers(message):
         raise ValueError("not_a_message")
     head = message[: end.start()] if (end := _HEADERS_END.search(message)) else message
-    fields = {match[1].lower(): match[2].decode("ascii", "replace") for match in reversed(list(_ENVELOPE.finditer(head)))}
+    fields = {
+        match[1].lower(): match[2].decode("ascii", "replace")
+        for match in reversed(list(_ENVELOPE.finditer(head)))
+    }
     if any("=?" in text or "\ufffd" in text for text in fields.values()):
         return documents(payload)[0]
     ids = _ids(fields.get(b"message-id"))
@@ -218,13 +221,14 @@ def _parties(message: Message, common: Document) -> list[Document]:
     return found
 
 
-def _report(fate: mail_reports.Fate) -> Document:
-    return {
+def _report(common: Document, fate: mail_reports.Fate) -> Document:
+    return common | {
         "kind": fate.kind,
         "about": fate.recipient,
         "thread": fate.original_id,
-        "subject": plain(fate.detail),
+        "subject": fate.subject or common["subject"],
         "outcome": fate.status,
+        "properties": common["properties"] | {"detail": plain(fate.detail)},
     }
 
 

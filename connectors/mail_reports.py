@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 
 from connectors.mail_headers import addresses, plain
@@ -57,18 +57,20 @@ class Fate:
     status: str | None = None
     detail: str | None = None
     original_id: str | None = None
+    subject: str | None = None
 
 
 def fates(message: Message, parts: Sequence[Message]) -> list[Fate]:
     """Return what a message reports, recipient by recipient; nothing where it is no report."""
     original = _original(parts)
     reference = header(original, "message-id") if original is not None else None
+    subject = plain(header(original, "subject")) if original is not None else None
     found = [*_statuses(parts), *_complaints(parts, original), *_receipts(parts)]
     if not found:
         found = list(_unstructured(message, parts, original))
     distinct = {(fate.kind, (fate.recipient or "").lower()): fate for fate in reversed(found)}
     return [
-        Fate(fate.kind, fate.recipient, fate.status, fate.detail, _bare(reference) or fate.original_id)
+        replace(fate, original_id=_bare(reference) or fate.original_id, subject=subject)
         for fate in reversed(distinct.values())
     ]
 
@@ -172,7 +174,7 @@ def _unstructured(message: Message, parts: Sequence[Message], original: Message 
     kind = "deferred" if _LATER.search(subject) or (status and status[1][0] == "4") else "bounce"
     recipients: list[str | None] = [*dict.fromkeys(named[:1] if failed is None else named)]
     for recipient in recipients or [None]:
-        yield Fate(kind, recipient, status[1] if status else None, subject or None)
+        yield Fate(kind, recipient, status[1] if status else None)
 
 
 def _cut(text: str) -> tuple[str, str, str]:

@@ -118,6 +118,16 @@ class Mapping:
     received_field: str = "NULL"
 
 
+def present(**members: str) -> str:
+    """Return the SQL of a JSON object with these members, less those that are NULL.
+
+    >>> present(url="link", bot="is_bot = 'true'")
+    "nullif(json_merge_patch('{}', json_object('url', link, 'bot', is_bot = 'true'))::VARCHAR, '{}')"
+    """
+    pairs = ", ".join(f"'{name}', {sql}" for name, sql in members.items())
+    return f"nullif(json_merge_patch('{{}}', json_object({pairs}))::VARCHAR, '{{}}')"
+
+
 def digest(*parts: object) -> str:
     """Return a short hash over dataclasses and plain values: the identity of a mapping in use.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from connectors import json_items
-from connectors.mapping import JOIN, EnvelopeFields, Mapping, PartyRule
+from connectors.mapping import JOIN, EnvelopeFields, Mapping, PartyRule, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -163,9 +163,14 @@ MAPPING = Mapping(
             receiver_name="boosted_display",
         ),
     ),
-    properties=f"""CASE WHEN {_IS_ACCOUNT} THEN NULL ELSE json_object('url', coalesce(own_link, n_address),
-        'visibility', coalesce(visibility, n_visibility), 'language', language,
-        'edited_at', edited, 'warning', warning, 'bot', by_bot = 'true') END""",
+    properties=present(
+        url="CASE WHEN own_acct IS NULL THEN coalesce(own_link, n_address) END",
+        visibility="coalesce(visibility, n_visibility)",
+        language="language",
+        edited_at="edited",
+        warning="warning",
+        bot="CASE by_bot WHEN 'true' THEN true END",
+    ),
 )
 
 CONNECTOR = Connector(

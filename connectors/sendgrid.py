@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors import json_items
-from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping
+from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -67,8 +67,6 @@ _FIELDS = {
 }
 
 _CHANGES_CONSENT = "event IN ('unsubscribe', 'spamreport', 'group_unsubscribe', 'group_resubscribe')"
-_CATEGORY = "coalesce(try_cast(category AS JSON), to_json(category))"
-
 MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
@@ -96,12 +94,16 @@ MAPPING = Mapping(
             THEN CASE event WHEN 'group_resubscribe' THEN 'granted' ELSE 'denied' END END""",
     },
     identifiers=(IdentifierRule("email", "email"),),
-    properties=f"""CASE
-        WHEN event IN ('open', 'click') THEN json_object('machine_open', coalesce(machine = 'true', false),
-          'url', url, 'user_agent', useragent, 'category', {_CATEGORY})
-        WHEN event IN ('bounce', 'blocked', 'dropped', 'deferred') THEN json_object('reason', reason,
-          'response', response, 'status', status, 'attempt', attempt, 'category', {_CATEGORY})
-        ELSE json_object('category', {_CATEGORY}) END""",
+    properties=present(
+        category="coalesce(try_cast(category AS JSON), to_json(category))",
+        machine_open="CASE event WHEN 'open' THEN coalesce(machine = 'true', false) END",
+        url="url",
+        user_agent="useragent",
+        reason="reason",
+        response="response",
+        status="status",
+        attempt="attempt",
+    ),
 )
 
 CONNECTOR = Connector(

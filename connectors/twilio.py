@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from connectors import json_items
-from connectors.mapping import EnvelopeFields, Mapping, PartyRule
+from connectors.mapping import EnvelopeFields, Mapping, PartyRule, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -147,11 +147,16 @@ MAPPING = Mapping(
         PartyRule("handle", _messenger("sender"), _messenger("receiver"), _DIRECTION, "'facebook'"),
     ),
     traits={"full_name": "CASE WHEN direction = 'inbound' THEN caller_name END"},
-    properties=f"""CASE WHEN {_KIND} = 'CA' THEN json_object('answered_by', answered_by,
-          'forwarded_from', forwarded_from, 'queue_time', queue_time, 'price', price,
-          'price_unit', price_unit)
-        ELSE json_object('segments', segments, 'media', media, 'error_code', error_code, 'price', price,
-          'price_unit', price_unit) END""",
+    properties=present(
+        answered_by="answered_by",
+        forwarded_from="forwarded_from",
+        queue_time="queue_time",
+        segments="segments",
+        media="media",
+        error_code="error_code",
+        price="price",
+        price_unit="price_unit",
+    ),
 )
 
 CONNECTOR = Connector(

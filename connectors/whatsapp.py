@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from connectors import json_items
-from connectors.mapping import JOIN, EnvelopeFields, IdentifierRule, Mapping
+from connectors.mapping import JOIN, EnvelopeFields, IdentifierRule, Mapping, present
 from connectors.meta_items import Item, Object, listed, split_body, without
 from connectors.protocol import Chunk, Connector, SplitContext
 
@@ -252,7 +252,7 @@ MAPPING = Mapping(
         IdentifierRule("phone", _international("m_new_wa")),
     ),
     traits={"full_name": f"CASE WHEN {_IS_CONTACT} THEN contact_name END"},
-    properties="""CASE WHEN s_status IS NOT NULL THEN json_object('category', s_category) END""",
+    properties=present(category="s_category"),
 )
 
 CONNECTOR = Connector(

@@ -23,7 +23,6 @@ JOB = "cdp"
 SENSOR_SECONDS = 60
 # A file that was written to a moment ago may still be growing.
 SETTLED_SECONDS = 30
-_MOST_IN_KEY = 10_000
 
 
 def job() -> dg.UnresolvedAssetJobDefinition:
@@ -110,6 +109,6 @@ def unlanded(workspace: Path, settings: Settings) -> Iterator[InboxFile]:
 def run_key(files: list[InboxFile]) -> str:
     """Return a key of bounded length over the files' names, sizes and times of change."""
     digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.origin)[:_MOST_IN_KEY]:
+    for file in sorted(files, key=lambda file: file.origin):
         digest.update(f"{file.origin}\x00{file.cursor}\n".encode())
     return f"{len(files)}-{digest.hexdigest()[:24]}"

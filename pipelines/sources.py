@@ -35,7 +35,9 @@ def connector_of(source: SourceSettings) -> Connector:
 
 def grouped_sources(settings: Settings) -> frozenset[str]:
     """Return the names of the sources whose rows fold into events (the lines of an order)."""
-    return frozenset(name for name, source in settings.sources.items() if connector_of(source).mapping.grouped)
+    return frozenset(
+        name for name, source in settings.sources.items() if connector_of(source).mapping.grouped
+    )
 
 
 def context_of(settings: Settings, name: str) -> SourceContext:

@@ -24,7 +24,16 @@ from tests.pipelines_tools import (
 )
 
 LATER = NOW + timedelta(days=1)
-STAGES = ("batch intent", "batch landed", "events", "revisions", "identity", "profiles", "publish release", "export")
+STAGES = (
+    "batch intent",
+    "batch landed",
+    "events",
+    "revisions",
+    "identity",
+    "profiles",
+    "publish release",
+    "export",
+)
 MORE = {
     "inbox/web/3.jsonl": [call(30, 0), call(31, 2, "identify", traits={"email": PEOPLE[1][2]})],
     "inbox/orders/3.csv": [
@@ -43,7 +52,9 @@ def test_a_first_run_may_die_before_and_after_every_durable_step(tmp_path: Path)
     workspace = make_shop(tmp_path / "shop")
     images, steps = take_images(workspace, tmp_path / "images", lambda: run(workspace))
     committed = {image.step for image in images}
-    assert {stage for stage in STAGES if not any(f"ledger {stage} committed" in step for step in committed)} == set()
+    assert {
+        stage for stage in STAGES if not any(f"ledger {stage} committed" in step for step in committed)
+    } == set()
     assert steps > 60
     assert len(images) > 30
     wrong = {}
@@ -71,7 +82,9 @@ def test_a_replay_after_a_change_of_mapping_may_die_at_any_durable_step(tmp_path
     workspace = make_shop(tmp_path / "shop")
     run(workspace)
     config = (workspace / "cdp.yaml").read_text(encoding="utf-8")
-    repaired = config.replace('"quantity * unit_price"', "unit_price").replace("product: product", "product: order_no")
+    repaired = config.replace('"quantity * unit_price"', "unit_price").replace(
+        "product: product", "product: order_no"
+    )
     (workspace / "cdp.yaml").write_text(repaired, encoding="utf-8")
     images, _ = take_images(workspace, tmp_path / "images", lambda: run(workspace, now=LATER))
     wrong = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import resource
 import signal
@@ -175,6 +176,57 @@ class TestFolds:
         )
         report = build(inputs, tmp_path, now=NOW)
         assert (report.input_rows, report.superseded, report.folded, report.events) == (3, 1, 1, 1)
+
+    def test_parts_that_differ_in_everything_fold_the_same_in_any_order(self, tmp_path):
+        def part(name, amount):
+            texts = ("subject", "reference", "campaign", "product", "agent", "department", "outcome", "brand")
+            fields = {column: f"{column} {name}" for column in (*texts, "occurred_text", "time_flag")}
+            return line(
+                "1",
+                amount,
+                identifiers=[{"type": "handle", "namespace": name, "value": name}],
+                latitude=float(amount),
+                longitude=float(amount),
+                self_service=name == "a",
+                duration_seconds=float(amount),
+                consent_state=name,
+                consent_purpose=name,
+                **fields,
+            )
+
+        parts = [part("b", "2"), part("a", "3"), part("c", "1")]
+        found = []
+        for number, order_of_files in enumerate(itertools.permutations(parts)):
+            inputs = world(
+                tmp_path / f"{number}",
+                [[row] for row in order_of_files],
+                {"shop:1": "C1"},
+                grouped_sources=frozenset({"shop"}),
+            )
+            with built(inputs, tmp_path / f"{number}-out") as release:
+                found.append(one(release, "SELECT * EXCLUDE (file_id) FROM contact_history"))
+        assert all(row == found[0] for row in found)
+        assert (found[0]["amount"], found[0]["line_count"]) == (Decimal(6), 6)
+
+
+def test_ties_are_settled_by_content_and_never_by_the_order_of_files(tmp_path):
+    """Everything happens at one moment: positions, words of consent, tickets, orders of two sources."""
+    parts = [
+        event("1", "web:1", latitude=1.0, longitude=2.0),
+        event(
+            "2", "web:1", latitude=3.0, longitude=4.0, consent_state="granted", consent_purpose="marketing"
+        ),
+        event("3", "app:1", consent_state="granted", consent_purpose="marketing", event_type="identified"),
+        event("4", "help:1", event_type="ticket_opened", reference="T"),
+        event("5", "help:1", event_type="ticket_solved", reference="T"),
+        order("6", "10", "web:1", reference="R", channel="web"),
+        order("7", "11", "app:1", reference="R", channel="web"),
+    ]
+    id_map = dict.fromkeys(("web:1", "app:1", "help:1"), "C1")
+    for number, files in enumerate((parts, parts[::-1], parts[3:] + parts[:3])):
+        inputs = world(tmp_path / f"{number}-in", [[row] for row in files], id_map)
+        with built(inputs, tmp_path / f"{number}"):
+            assert equal(tmp_path / "0/cdp.duckdb", tmp_path / f"{number}/cdp.duckdb") == []
 
 
 class TestRedirects:

@@ -219,13 +219,22 @@ def test_unknown_names_are_answered_with_near_ones(database):
         ask(database, "SELECT * FROM custmers")
 
 
+def _drain(database, query, sizes):
+    with sandbox.run(database, query) as answer:
+        sizes.extend(batch.num_rows for batch in answer)
+
+
 def test_an_error_in_the_middle_of_an_answer_is_not_taken_for_its_end(database):
-    late = "SELECT CASE WHEN i = 90000 THEN error('boom') ELSE i::VARCHAR END FROM range(100000) t(i)"
+    late = "SELECT CASE WHEN i = 2900000 THEN error('boom') ELSE repeat('x', 9) END FROM range(3000000) t(i)"
+    begun: list[int] = []
     with pytest.raises(RunFailedError, match="boom"):
-        ask(database, late)
+        _drain(database, late, begun)
+    assert len(begun) > 10, "it began well"
+    with pytest.raises(RunFailedError, match="boom"):
+        ask(database, late, sandbox.DEFAULT_LIMITS)
     out = io.BytesIO()
     with pytest.raises(RunFailedError, match="boom"):
-        sandbox.to_stream(database, late, out, "csv", SHORT)
+        sandbox.to_stream(database, late, out, "csv")
 
 
 QUERY = "SELECT full_name, channels, first_seen_at, NULL AS nothing, '=1' AS formula FROM customers"

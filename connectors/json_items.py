@@ -180,11 +180,12 @@ def _mixed(body: bytes, breaks: int) -> Iterator[Piece | list[bytes]]:
     if body[:1] == b"[" and (items := elements(body)) is not None:
         yield from map(_object, items)
         return
-    lines = [line for line in map(bytes.strip, body.split(b"\n")) if line] if breaks else []
+    whole = [line for line in body.split(b"\n") if line and not line.isspace()] if breaks else []
+    lines = list(map(bytes.strip, whole))
     odd = [n for n, line in enumerate(lines) if not (line[:1] == b"{" and line[-1:] == b"}") or b"}{" in line]
     arrays = sum(lines[n][:1] + lines[n][-1:] == b"[]" for n in odd)
     if (len(odd) - arrays) * 2 < len(lines):
-        yield from _lines(lines, odd)
+        yield from _lines(lines, odd, whole)
     else:
         yield from _scanned(body)
 
@@ -197,15 +198,18 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _lines(lines: list[bytes], odd: Sequence[int]) -> Iterator[Piece | list[bytes]]:
-    """Yield the documents of lines most of which are documents; the odd ones may be parts of one."""
+def _lines(lines: list[bytes], odd: Sequence[int], whole: list[bytes]) -> Iterator[Piece | list[bytes]]:
+    """Yield the documents of lines most of which are documents; the odd ones may be parts of one.
+
+    ``lines`` are without blanks around, ``whole`` are as they stand.
+    """
     done = 0
     for _, numbers in itertools.groupby(enumerate(odd), lambda pair: pair[1] - pair[0]):
         run = [number for _, number in numbers]
         if run[0] > done:
             yield lines[done : run[0]]
         done = run[-1] + 1
-        yield from _odd(lines[run[0] : done])
+        yield from _odd(whole[run[0] : done])
     if done < len(lines):
         yield lines[done:]
 

@@ -19,6 +19,6 @@ def test_a_payload_becomes_its_golden_events(path: Path) -> None:
 
 
 def test_there_is_a_golden_file_for_every_payload_and_no_other() -> None:
-    found = {path for path in GOLDEN.rglob("*.json")}
+    found = set(GOLDEN.rglob("*.json"))
     assert found == {golden_path(path) for path in PAYLOADS}
     assert len(PAYLOADS) >= 50

@@ -32,6 +32,7 @@ LATEST: Final = "LATEST"
 STATE: Final = ".state.parquet"
 INTERNAL: Final = "internal"
 KEEP: Final = 7
+MEMORY_LIMIT: Final = "800MB"
 _SEQUENCE: Final = "export_change"
 
 
@@ -233,7 +234,7 @@ def _spilling(release: Release, target: Path) -> Iterator[duckdb.DuckDBPyConnect
 
     spill = target / "spill"
     try:
-        with release.open(threads=2, temp_directory=spill) as connection:
+        with release.open(threads=2, memory_limit=MEMORY_LIMIT, temp_directory=spill) as connection:
             yield connection
     except (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
         reason = str(error).splitlines()[0]

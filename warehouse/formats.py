@@ -25,7 +25,7 @@ LIST_SEPARATOR: Final = "|"
 _RISKY: Final = "= + - @ \t \r \n ＝ ＋ － ＠ '".split(" ")
 
 _OPTIONS: Final[dict[StreamFormat, str]] = {
-    "parquet": "FORMAT parquet, COMPRESSION zstd",
+    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440",
     "csv": "FORMAT csv, HEADER true",
     "jsonl": "FORMAT json",
     "json": "FORMAT json, ARRAY true",

@@ -77,7 +77,12 @@ def run_stage(workspace: Path, stage: str) -> dict[str, Any]:
         work, limit = _WORK[stage]
         start, wall = cpu_seconds(), time.perf_counter()
         rows = work(session)
-        cost = {"stage": stage, "rows": rows, "cpu": cpu_seconds() - start, "wall": time.perf_counter() - wall}
+        cost = {
+            "stage": stage,
+            "rows": rows,
+            "cpu": cpu_seconds() - start,
+            "wall": time.perf_counter() - wall,
+        }
         cost["peak_mb"] = peak_megabytes()
         cost["limit"], cost["limit_cpu"] = limit(session)
     return cost
@@ -92,7 +97,9 @@ def _land(session: Any) -> int:
 def _standardise(session: Any) -> int:
     from pipelines.stages import standardise
 
-    reports = [standardise.standardise_source(session, name, check=_unchecked) for name in session.settings.sources]
+    reports = [
+        standardise.standardise_source(session, name, check=_unchecked) for name in session.settings.sources
+    ]
     return sum(report.envelopes for report in reports)
 
 
@@ -209,7 +216,7 @@ _WORK: dict[str, tuple[Callable[[Any], int], Callable[[Any], tuple[str, float]]]
 
 def _in_child(workspace: Path, stage: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.stages", "--stage", stage, "--workspace", str(workspace)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -219,7 +226,17 @@ def _print(costs: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title="Stages, each in a process of its own")
-    for name in ("stage", "rows", "CPU-s", "wall s", "rows / CPU-s", "peak MB", "physical limit", "its CPU-s", "limit / ours"):
+    for name in (
+        "stage",
+        "rows",
+        "CPU-s",
+        "wall s",
+        "rows / CPU-s",
+        "peak MB",
+        "physical limit",
+        "its CPU-s",
+        "limit / ours",
+    ):
         table.add_column(name, justify="left" if name in ("stage", "physical limit") else "right")
     for cost in costs:
         table.add_row(
@@ -250,7 +267,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage:
-        print(json.dumps(run_stage(arguments.workspace, arguments.stage)))  # noqa: T201 - its product
+        print(json.dumps(run_stage(arguments.workspace, arguments.stage)))
         return
     workspace = prepare(arguments.people, arguments.events)
     costs = [_in_child(workspace, stage) for stage in STAGES]

@@ -40,22 +40,27 @@ class Lake:
     root: Path
 
     def path(self, relative: str) -> Path:
+        """Return the absolute path of ``relative``."""
         return self.root / relative
 
     @property
     def ledger_path(self) -> Path:
+        """The ledger."""
         return self.root / "ledger.sqlite"
 
     @property
     def releases(self) -> Path:
+        """Folder of the published releases."""
         return self.root / "releases"
 
     @property
     def exports(self) -> Path:
+        """Folder of the exports."""
         return self.root / "exports"
 
     @property
     def logs(self) -> Path:
+        """Folder of the runs' logs."""
         return self.root / "logs"
 
     def write_parquet(

@@ -31,7 +31,9 @@ class Ledger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         if read_only and not path.exists():
-            raise CorruptError(f"There is no ledger at {path}.", hint="Run `cdp run` first, or check -w/--workspace.")
+            raise CorruptError(
+                f"There is no ledger at {path}.", hint="Run `cdp run` first, or check -w/--workspace."
+            )
         uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         self.path = path
         self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
@@ -52,6 +54,7 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
         self._connection.close()
 
     def _prepare(self) -> None:
@@ -92,12 +95,14 @@ class Ledger:
         return self._connection.execute(sql, parameters)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute one statement for each of ``rows``, inside :meth:`transaction`."""
         self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:  # noqa: ANN401 - any SQL value
+    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         """Return the first column of the first row, or None where there is no row."""
         row = self._connection.execute(sql, parameters).fetchone()
         return None if row is None else row[0]

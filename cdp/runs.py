@@ -37,7 +37,9 @@ def start(ledger: Ledger, run_id: str, command: str, *, now: datetime) -> None:
         )
 
 
-def finish(ledger: Ledger, run_id: str, *, now: datetime, succeeded: bool, summary: Mapping[str, Any]) -> None:
+def finish(
+    ledger: Ledger, run_id: str, *, now: datetime, succeeded: bool, summary: Mapping[str, Any]
+) -> None:
     """Record how a run ended; ``summary`` holds counts only, no personal data."""
     with ledger.transaction("run finish"):
         ledger.execute(

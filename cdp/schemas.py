@@ -99,7 +99,9 @@ EVENTS = pa.schema(
         _field("source", pa.string(), "none", "source of the event", nullable=False),
         _field("event_id", pa.string(), "none", "id within the source", nullable=False),
         _field("file_id", pa.int64(), "none", "raw file of the envelope (ledger)", nullable=False),
-        _field("raw_row", pa.int64(), "none", "position of the envelope in that file, from 0", nullable=False),
+        _field(
+            "raw_row", pa.int64(), "none", "position of the envelope in that file, from 0", nullable=False
+        ),
         _field("line_count", pa.int32(), "none", "envelopes folded into this event", nullable=False),
         _field("record_key", pa.string(), "direct", "source:key of the person's record; NULL = unattributed"),
         _field("channel", pa.string(), "none", "web, email, phone, sms, social, ...", nullable=False),
@@ -107,10 +109,14 @@ EVENTS = pa.schema(
         _field("direction", pa.string(), "none", "inbound, outbound or NULL"),
         _field("occurred_at", TIMESTAMP, "none", "when it happened, UTC", nullable=False),
         _field("occurred_text", pa.string(), "none", "the time as the source wrote it"),
-        _field("time_flag", pa.string(), "none", "missing, unreadable, future, before_1990, ambiguous or NULL"),
+        _field(
+            "time_flag", pa.string(), "none", "missing, unreadable, future, before_1990, ambiguous or NULL"
+        ),
         _field("received_at", TIMESTAMP, "none", "when its batch landed", nullable=False),
         _field("identifiers", pa.list_(IDENTIFIER), "direct", "normalised identifiers of the person"),
-        _field("traits", pa.struct([(name, pa.string()) for name in TRAITS]), "direct", "traits of the person"),
+        _field(
+            "traits", pa.struct([(name, pa.string()) for name in TRAITS]), "direct", "traits of the person"
+        ),
         _field("properties", pa.string(), "quasi", "properties of the event, JSON"),
         _field("subject", pa.string(), "quasi", "what a person reads in the history: page, subject, text"),
         _field("reference", pa.string(), "none", "order, ticket, call or thread that it belongs to"),

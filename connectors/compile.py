@@ -8,8 +8,7 @@ of the mapping as text. Then identifiers are normalised, distinct value by disti
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from cdp.duck import identifier, quote
 from cdp.events import EVENT_TYPES, INBOUND, OUTBOUND
@@ -17,6 +16,9 @@ from cdp.identifiers import default_namespace
 from cdp.schemas import EVENTS, TRAITS
 from connectors import times
 from connectors.mapping import Mapping, PartyRule
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The order in which a record takes its key from the identifiers of an event (docs: records).
 KEY_ORDER = ("user_id", "external_id", "anonymous_id", "email", "phone", "handle")
@@ -79,7 +81,10 @@ def identifier_columns(mapping: Mapping) -> list[IdentifierColumn]:
     """Return the columns of raw identifier values that ``mapped_query`` gives."""
     columns = [IdentifierColumn(f"id_{n}", rule.type) for n, rule in enumerate(mapping.identifiers)]
     for n, party in enumerate(mapping.parties):
-        columns += [IdentifierColumn(f"sender_{n}", party.type), IdentifierColumn(f"receiver_{n}", party.type)]
+        columns += [
+            IdentifierColumn(f"sender_{n}", party.type),
+            IdentifierColumn(f"receiver_{n}", party.type),
+        ]
     return columns
 
 
@@ -175,7 +180,8 @@ def _identifier_values(mapping: Mapping, context: SourceContext) -> list[tuple[s
         for n, rule in enumerate(mapping.identifiers)
     ]
     values += [
-        (party.type, f"party_ns_{n}", _other_end(n, party, context)) for n, party in enumerate(mapping.parties)
+        (party.type, f"party_ns_{n}", _other_end(n, party, context))
+        for n, party in enumerate(mapping.parties)
     ]
     return values
 
@@ -288,7 +294,9 @@ def _typed_columns(mapping: Mapping) -> str:
     def column(name: str) -> str:
         given = name in mapping.columns
         if name in NUMBER_COLUMNS:
-            return f"try_cast(c_{name} AS {NUMBER_COLUMNS[name]})" if given else f"NULL::{NUMBER_COLUMNS[name]}"
+            return (
+                f"try_cast(c_{name} AS {NUMBER_COLUMNS[name]})" if given else f"NULL::{NUMBER_COLUMNS[name]}"
+            )
         if name == "amount":
             return "try_cast(c_amount AS DECIMAL(18, 4))" if given else "NULL::DECIMAL(18, 4)"
         if name == "currency":
@@ -318,7 +326,16 @@ def _fate(mapping: Mapping) -> str:
 
 
 _FOLDED_APART = frozenset(
-    {"event_id", "raw_row", "line_count", "occurred_at", "occurred_text", "time_flag", "received_at", "identifiers"}
+    {
+        "event_id",
+        "raw_row",
+        "line_count",
+        "occurred_at",
+        "occurred_text",
+        "time_flag",
+        "received_at",
+        "identifiers",
+    }
     | {"traits", "properties", "amount", "currency", "escalation_level", "latitude", "longitude"}
 )
 

@@ -157,7 +157,11 @@ class _Table:
         stop = min(self.at + CHUNK_ROWS, len(self.lines))
         text = "".join(self.lines[self.at : stop])
         width = len(names)
-        if not self.clean or min_cells != width or not _is_simple(text, self.delimiter, width, stop - self.at):
+        if (
+            not self.clean
+            or min_cells != width
+            or not _is_simple(text, self.delimiter, width, stop - self.at)
+        ):
             return None
         try:
             frame = pl.read_csv(

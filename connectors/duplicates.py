@@ -50,7 +50,9 @@ class Known:
         self._files: list[LandedFile] = []
         self._hashes: list[pa.ChunkedArray] = []
         for file in landed:
-            self._hashes.append(pq.ParquetFile(lake.path(file.path)).read(columns=["event_hash"])["event_hash"])
+            self._hashes.append(
+                pq.ParquetFile(lake.path(file.path)).read(columns=["event_hash"])["event_hash"]
+            )
             self._files.append(file)
 
     def add(self, file: LandedFile, table: pa.Table) -> None:
@@ -65,7 +67,9 @@ class Known:
         touched = [file for file, hit in zip(self._files, hits, strict=True) if len(hit)]
         counts = pc.value_counts(new.combine_chunks())
         repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        suspects = pc.unique(pa.concat_arrays([repeated, *(hit.combine_chunks() for hit in hits if len(hit))]))
+        suspects = pc.unique(
+            pa.concat_arrays([repeated, *(hit.combine_chunks() for hit in hits if len(hit))])
+        )
         if not len(suspects):
             return Verdict(pa.repeat(pa.scalar(value=False), len(new)), [])
         return self._confirm(table, pc.is_in(new, value_set=suspects), file_id, touched)

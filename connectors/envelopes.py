@@ -90,7 +90,9 @@ def _fields(
     envelope = connector.envelope
     connection.register("documents", documents)
     paths = _atoms([*envelope.event_id, *envelope.type, *envelope.occurred_at, *envelope.sent_at])
-    extracted = f"json_extract_string(document, [{', '.join(map(quote, paths))}])" if paths else "[]::VARCHAR[]"
+    extracted = (
+        f"json_extract_string(document, [{', '.join(map(quote, paths))}])" if paths else "[]::VARCHAR[]"
+    )
     occurred = times.parse("occurred_text", timezone=context.timezone, region=context.region)
     sent = times.parse("sent_text", timezone=context.timezone, region=context.region)
     return connection.sql(
@@ -196,7 +198,9 @@ def _table(
         "content_type": connector.content_type,
     }
     count = len(origin_shas)
-    values = {name: pa.repeat(pa.scalar(value, RAW.field(name).type), count) for name, value in constants.items()}
+    values = {
+        name: pa.repeat(pa.scalar(value, RAW.field(name).type), count) for name, value in constants.items()
+    }
     values |= columns
     values["origin_file_sha"] = origin_shas
     return pa.table([values[name] for name in RAW.names], schema=RAW)

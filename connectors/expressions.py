@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NUMBER = "DECIMAL(18, 6)"
 
 
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
@@ -37,7 +37,7 @@ def is_column(text: str) -> bool:
     >>> is_column("total"), is_column("quantity * price"), is_column("Total Amount")
     (True, False, True)
     """
-    return not any(sign in text for sign in "*+/()\"") and " - " not in text
+    return not any(sign in text for sign in '*+/()"') and " - " not in text
 
 
 def columns(text: str) -> list[str]:
@@ -74,7 +74,7 @@ def compile_amount(text: str, field_of: Callable[[str], str]) -> str:
     return f"CASE WHEN {broken} THEN 'not a number' ELSE {result} END" if names else result
 
 
-def _sql(node: exp.Expression, field_of: Callable[[str], str]) -> str:
+def _sql(node: exp.Expr, field_of: Callable[[str], str]) -> str:  # noqa: PLR0911 - one case per node
     from sqlglot import exp
 
     if isinstance(node, exp.Paren):
@@ -85,7 +85,7 @@ def _sql(node: exp.Expression, field_of: Callable[[str], str]) -> str:
         return str(node.this)
     if isinstance(node, exp.Column):
         return f"try_cast({field_of(_column_name(node))} AS {NUMBER})"
-    operators: dict[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+    operators: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
     operator = operators.get(type(node))
     if operator is not None:
         return f"({_sql(node.this, field_of)} {operator} {_sql(node.expression, field_of)})"

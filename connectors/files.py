@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cdp.duck import quote
+from cdp.errors import ConfigError
 from cdp.events import EVENT_TYPES
 from connectors import csv_items, expressions, json_items, tabular
 from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping
 from connectors.protocol import Chunk, Connector, Rejected, SplitContext
 
 if TYPE_CHECKING:
-    from cdp.settings import ColumnRef, SourceSettings, TypeRule
+    from cdp.settings import ColumnRef, EventMapping, SourceSettings, TypeRule
 
 VERSION = "1"
 
@@ -114,8 +115,14 @@ def _event_type(rule: TypeRule, field_of: Callable[[str], str]) -> str:
         return quote(rule.default or "")
     field = field_of(rule.column)
     cases = [f"WHEN {field} = {quote(value)} THEN {quote(word)}" for value, word in rule.values.items()]
-    cases += [f"WHEN starts_with({field}, {quote(text)}) THEN {quote(word)}" for text, word in rule.prefixes.items()]
-    otherwise = quote(rule.default) if rule.default else f"coalesce('unmapped value of {rule.column.replace(chr(39), '')}')"
+    cases += [
+        f"WHEN starts_with({field}, {quote(text)}) THEN {quote(word)}" for text, word in rule.prefixes.items()
+    ]
+    otherwise = (
+        quote(rule.default)
+        if rule.default
+        else f"coalesce('unmapped value of {rule.column.replace(chr(39), '')}')"
+    )
     return f"CASE {' '.join(cases)} ELSE {otherwise} END" if cases else otherwise
 
 
@@ -130,9 +137,18 @@ def _channel() -> str:
     return f"CASE {cases} END"
 
 
+def _event(settings: SourceSettings) -> EventMapping:
+    if settings.event is None:
+        raise ConfigError(
+            f"Source {settings.name!r} reads files, and cdp.yaml does not say what a row means.",
+            hint="Add `event: {type: ..., time: ...}` to the source.",
+        )
+    return settings.event
+
+
 def mapping_of(settings: SourceSettings) -> Mapping:
     """Return the mapping that a source's ``event``, ``identifiers``, ``traits``, ``properties`` declare."""
-    fields, event = _Fields(), settings.event
+    fields, event = _Fields(), _event(settings)
     columns = {"channel": quote(settings.channel) if settings.channel else _channel()}
     for name in _TEXT_COLUMNS:
         ref = getattr(event, name)
@@ -174,7 +190,7 @@ def _properties(settings: SourceSettings, fields: _Fields) -> str:
 
 def connector(settings: SourceSettings) -> Connector:
     """Return the connector of a source of files, made from its settings."""
-    event = settings.event
+    event = _event(settings)
     return Connector(
         name="files",
         channel=settings.channel or "files",

@@ -37,6 +37,10 @@ BATCH_FILES = 2_000
 Progress = Callable[[str, int], None]
 
 
+def _silent(origin: str, size: int) -> None:
+    del origin, size
+
+
 @dataclass(frozen=True)
 class LandedBatch:
     """What one batch brought: rows landed, of these quarantined and duplicate, and bytes read."""
@@ -59,6 +63,7 @@ class LandingReport:
 
     @property
     def landed(self) -> int:
+        """Envelopes landed."""
         return sum(batch.landed for batch in self.batches)
 
 
@@ -68,10 +73,10 @@ class _Part:
 
     zone: str
     table: pa.Table
-    stored: StoredFile | None
+    stored: StoredFile
     file_id: int
     sha16: str
-    verdict: Verdict | None
+    verdict: Verdict
 
 
 def land(
@@ -82,7 +87,7 @@ def land(
     *,
     now: datetime,
     run_id: str,
-    progress: Progress = lambda origin, size: None,
+    progress: Progress = _silent,
 ) -> LandingReport:
     """Land every new or changed input file of ``source``; return what it brought.
 
@@ -90,7 +95,8 @@ def land(
     run; bad data inside a file land in quarantine, each with its reason.
     """
     report = LandingReport(source.name)
-    cursors = dict(ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (source.name,)))
+    known_cursors = ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (source.name,))
+    cursors = {row["origin"]: row["cursor"] for row in known_cursors}
     pending = inbox.files(lake.root, source.paths, cursors)
     if not pending:
         return report
@@ -144,7 +150,9 @@ class _Batch:
         self.ingest_date = self.received_at.date().isoformat()
         self.parts: list[_Part] = []
         self.repeated: list[tuple[int, int]] = []
-        self.next_file_id = int(ledger.value("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'files'") or 0)
+        self.next_file_id = int(
+            ledger.value("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'files'") or 0
+        )
 
     def _open(self, now: datetime) -> tuple[str, datetime]:
         """Take up the intent of a run that died, or record a new one."""
@@ -212,10 +220,13 @@ class _Batch:
         """Write a part, unless its very bytes have landed before."""
         sha16 = ids.sha16(self.source.name, b"".join(_contents(table["fingerprint"])))
         same = self.ledger.value(
-            "SELECT file_id FROM files WHERE source = ? AND zone = ? AND sha16 = ?", (self.source.name, zone, sha16)
+            "SELECT file_id FROM files WHERE source = ? AND zone = ? AND sha16 = ?",
+            (self.source.name, zone, sha16),
         )
         if same is None:
-            same = next((part.file_id for part in self.parts if (part.zone, part.sha16) == (zone, sha16)), None)
+            same = next(
+                (part.file_id for part in self.parts if (part.zone, part.sha16) == (zone, sha16)), None
+            )
         if same is not None:
             self.repeated.append((int(same), table.num_rows))
             return
@@ -249,13 +260,15 @@ class _Batch:
             )
             self.ledger.execute_many(
                 "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
-                [(self.source.name, item.origin, item.cursor, origin_sha, self.batch_id) for item, origin_sha in read],
+                [
+                    (self.source.name, item.origin, item.cursor, origin_sha, self.batch_id)
+                    for item, origin_sha in read
+                ],
             )
         return LandedBatch(self.batch_id, len(read), landed, quarantined, duplicates + repeated, size)
 
     def _commit_part(self, part: _Part) -> tuple[int, int]:
         """Insert a file with the outcomes known at landing; return its duplicates and quarantined."""
-        assert part.stored is not None and part.verdict is not None  # noqa: S101 - every part was written
         self.ledger.execute(
             "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -272,7 +285,8 @@ class _Batch:
         )
         outcomes = list(_outcomes(part, self.run_id))
         self.ledger.execute_many(
-            "INSERT INTO outcomes (file_id, raw_row, event_id, outcome, reason, run_id) VALUES (?, ?, ?, ?, ?, ?)", outcomes
+            "INSERT INTO outcomes (file_id, raw_row, event_id, outcome, reason, run_id) VALUES (?, ?, ?, ?, ?, ?)",
+            outcomes,
         )
         self.ledger.execute_many(
             "INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?)",
@@ -291,7 +305,6 @@ def _contents(fingerprints: pa.ChunkedArray) -> Iterator[memoryview]:
 
 def _outcomes(part: _Part, run_id: str) -> Iterator[tuple[int, int, str, str, str | None, str]]:
     """Yield the outcomes that landing itself decides: duplicates, and all rows of quarantine."""
-    assert part.verdict is not None  # noqa: S101
     repeated = part.verdict.duplicates
     wanted = pa.array(range(part.table.num_rows), pa.int64())
     if part.zone == "raw":

@@ -84,7 +84,9 @@ def read_raw(lake: Lake, file: PendingFile) -> pa.Table:
 
 def duplicates(ledger: Ledger, file_id: int) -> pa.Array:
     """Return the raw rows of a file that repeat older ones."""
-    rows = ledger.rows("SELECT raw_row FROM current_outcomes WHERE file_id = ? AND outcome = 'duplicate'", (file_id,))
+    rows = ledger.rows(
+        "SELECT raw_row FROM current_outcomes WHERE file_id = ? AND outcome = 'duplicate'", (file_id,)
+    )
     return pa.array([row[0] for row in rows], pa.int64())
 
 
@@ -105,7 +107,9 @@ def commit(
         _append_outcomes(ledger, file.file_id, batch.outcomes, mapping_hash, run_id)
 
 
-def _append_outcomes(ledger: Ledger, file_id: int, outcomes: pa.Table, mapping_hash: str, run_id: str) -> None:
+def _append_outcomes(
+    ledger: Ledger, file_id: int, outcomes: pa.Table, mapping_hash: str, run_id: str
+) -> None:
     """Append what changed: new exceptions, and 'standardised' for those that are none any more."""
     current = {
         row["raw_row"]: (row["event_id"], row["outcome"], row["reason"])
@@ -126,7 +130,10 @@ def _append_outcomes(ledger: Ledger, file_id: int, outcomes: pa.Table, mapping_h
 
 
 def append(
-    ledger: Ledger, fates: Sequence[tuple[int, int, str, str, str | None]], mapping_hash: str | None, run_id: str
+    ledger: Ledger,
+    fates: Sequence[tuple[int, int, str, str, str | None]],
+    mapping_hash: str | None,
+    run_id: str,
 ) -> None:
     """Append (file_id, raw_row, event_id, outcome, reason) rows, inside a transaction."""
     ledger.execute_many(
@@ -159,7 +166,9 @@ def settle_revisions(
     fates = _decide(lake, ledger, revised, policy)
     current = {
         (row["file_id"], row["raw_row"]): (row["outcome"], row["reason"])
-        for row in ledger.rows("SELECT c.* FROM current_outcomes AS c JOIN revisions USING (file_id, raw_row)")
+        for row in ledger.rows(
+            "SELECT c.* FROM current_outcomes AS c JOIN revisions USING (file_id, raw_row)"
+        )
     }
     changed = [
         (file_id, raw_row, event_id, outcome, reason)
@@ -187,10 +196,10 @@ def _decide(
     file_ids = sorted({file_id for _, file_id, _ in revised})
     marks = ", ".join("?" * len(file_ids))
     event_paths = ledger.rows(
-        f"SELECT path FROM event_files WHERE current AND file_id IN ({marks})",  # noqa: S608 - marks only
+        f"SELECT path FROM event_files WHERE current AND file_id IN ({marks})",
         file_ids,
     )
-    raw_paths = ledger.rows(f"SELECT file_id, path FROM files WHERE file_id IN ({marks})", file_ids)  # noqa: S608
+    raw_paths = ledger.rows(f"SELECT file_id, path FROM files WHERE file_id IN ({marks})", file_ids)
     if not event_paths:
         return []
     columns = list(zip(*revised, strict=True))

@@ -83,12 +83,16 @@ class Readable:
             {
                 "item": pa.array(gathered.item_of, pa.int32()),
                 "row": pa.array(gathered.rows, pa.int64()),
-                "sent": pa.array(gathered.sent, pa.string()) if any(gathered.sent) else pa.nulls(count, pa.string()),
+                "sent": pa.array(gathered.sent, pa.string())
+                if any(gathered.sent)
+                else pa.nulls(count, pa.string()),
                 "payload": pa.array(gathered.payloads, pa.binary()),
                 "fingerprint": pa.array(map(ids.fingerprint, gathered.payloads), pa.binary(16), size=count),
             }
         )
-        self._reject(pc.greater(pc.binary_length(self.table["payload"]), MAX_PAYLOAD_BYTES), "payload_too_large")
+        self._reject(
+            pc.greater(pc.binary_length(self.table["payload"]), MAX_PAYLOAD_BYTES), "payload_too_large"
+        )
         if connector.decode is not None:
             self._decode()
         else:
@@ -104,7 +108,9 @@ class Readable:
         if not pc.any(bad, min_count=0).as_py():
             return
         gone = self.table.filter(bad)
-        for item, row, payload in zip(*(gone[name].to_pylist() for name in ("item", "row", "payload")), strict=True):
+        for item, row, payload in zip(
+            *(gone[name].to_pylist() for name in ("item", "row", "payload")), strict=True
+        ):
             self.rejected.append((item, Rejected(row, payload, reason, f"{len(payload)} bytes")))
         self.table = self.table.filter(pc.invert(bad))
 
@@ -126,7 +132,9 @@ class Readable:
         except pa.ArrowInvalid:
             bad = pa.chunked_array([[not _is_utf8(document) for document in documents.to_pylist()]])
             self._reject(bad, "not_utf8")
-            self.table = self.table.append_column("document", documents.filter(pc.invert(bad)).cast(pa.string()))
+            self.table = self.table.append_column(
+                "document", documents.filter(pc.invert(bad)).cast(pa.string())
+            )
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -27,6 +27,7 @@ CONNECTORS: dict[str, str] = {
 
 
 def names() -> frozenset[str]:
+    """Return the names of all connectors."""
     return frozenset(CONNECTORS)
 
 

@@ -6,8 +6,7 @@ file, and each gets a new outcome.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,7 +62,9 @@ def reread(
     skip: pa.Array,
 ) -> StandardisedBatch:
     """Return what the pieces of a quarantine file (``cdp.schemas.QUARANTINE``) are read as today."""
-    wanted = pa.array([row for row in range(quarantined.num_rows) if row not in set(skip.to_pylist())], pa.int64())
+    wanted = pa.array(
+        [row for row in range(quarantined.num_rows) if row not in set(skip.to_pylist())], pa.int64()
+    )
     pieces = quarantined.take(wanted).append_column("raw_row", wanted).to_pylist()
     raw, rows, fates = _sealed(pieces, source, connector)
     landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
@@ -88,19 +89,18 @@ def reread(
 
 
 def _sealed(
-    pieces: list[dict[str, object]], source: SourceSettings, connector: Connector
+    pieces: list[dict[str, Any]], source: SourceSettings, connector: Connector
 ) -> tuple[pa.Table, list[int], dict[int, tuple[str, str]]]:
     """Return raw rows made of the pieces, the piece of each, and the fate of those still unreadable."""
     tables, rows, fates = [RAW.empty_table()], [], {}
     with connect() as connection:
         for piece in pieces:
             row, payload, received_at = piece["raw_row"], piece["payload"], piece["received_at"]
-            assert isinstance(row, int) and isinstance(payload, bytes) and isinstance(received_at, datetime)  # noqa: S101
             context = EnvelopeContext(
                 source.name, str(piece["batch_id"]), received_at, source.timezone, source.region or None
             )
             header = piece.get("context")
-            split = SplitContext("", source.encoding, source.delimiter, source.sheet, header and str(header))
+            split = SplitContext("", source.encoding, source.delimiter, source.sheet, header)
             for chunk in connector.split(payload, split):
                 gathered = Gathered()
                 gathered.add(chunk, Item(str(piece["origin_file_sha"])))

@@ -23,9 +23,9 @@ from connectors.compile import (
     identifier_columns,
     mapped_query,
 )
-from connectors.reading import decode
 from connectors.mapping import Mapping, digest
 from connectors.protocol import Connector
+from connectors.reading import decode
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +52,9 @@ class StandardisedBatch:
 
 def mapping_hash(connector: Connector, context: SourceContext) -> str:
     """Return the identity of everything that decides what events an envelope becomes."""
-    return digest(ENGINE_VERSION, EVENTS_SCHEMA_VERSION, connector.name, connector.version, connector.mapping, context)
+    return digest(
+        ENGINE_VERSION, EVENTS_SCHEMA_VERSION, connector.name, connector.version, connector.mapping, context
+    )
 
 
 def standardise(
@@ -81,7 +83,9 @@ def standardise(
         placed = _placed(connection, documents, connector.mapping, context, file_id)
         events = _events(connection, placed, connector.mapping)
     members = placed.filter(pc.is_null(placed["fate"])).select(_MEMBERS.names).cast(_MEMBERS)
-    return StandardisedBatch(events, pa.concat_tables([failed, _outcomes(placed, events, connector.mapping)]), members)
+    return StandardisedBatch(
+        events, pa.concat_tables([failed, _outcomes(placed, events, connector.mapping)]), members
+    )
 
 
 def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Table]:
@@ -90,16 +94,22 @@ def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Tabl
         document = table["payload"].cast(pa.string())
         first = pa.repeat(pa.scalar(0, pa.int32()), table.num_rows)
         selected = table.select(["raw_row", *_ENVELOPE_COLUMNS])
-        return selected.append_column("doc", first).append_column("document", document), OUTCOMES.empty_table()
+        return selected.append_column("doc", first).append_column(
+            "document", document
+        ), OUTCOMES.empty_table()
     index: list[int] = []
     doc: list[int] = []
     text: list[bytes] = []
     failed: list[dict[str, object]] = []
-    payloads = zip(table["raw_row"].to_pylist(), table["event_id"].to_pylist(), table["payload"].to_pylist(), strict=True)
+    payloads = zip(
+        table["raw_row"].to_pylist(), table["event_id"].to_pylist(), table["payload"].to_pylist(), strict=True
+    )
     for position, (raw_row, event_id, payload) in enumerate(payloads):
         decoded = decode(connector, payload)
         if isinstance(decoded, str) or not decoded:
-            outcome, reason = ("quarantined", decoded) if isinstance(decoded, str) else ("ignored", "nothing_inside")
+            outcome, reason = (
+                ("quarantined", decoded) if isinstance(decoded, str) else ("ignored", "nothing_inside")
+            )
             failed.append({"raw_row": raw_row, "event_id": event_id, "outcome": outcome, "reason": reason})
             continue
         index += [position] * len(decoded)
@@ -146,7 +156,9 @@ def _outcomes(placed: pa.Table, events: pa.Table, mapping: Mapping) -> pa.Table:
     if mapping.grouped:
         rest = fated
     else:
-        rest = fated.filter(pc.invert(pc.is_in(fated["raw_row"], value_set=events["raw_row"].combine_chunks())))
+        rest = fated.filter(
+            pc.invert(pc.is_in(fated["raw_row"], value_set=events["raw_row"].combine_chunks()))
+        )
     first = rest.filter(pc.equal(rest["doc"], 0)) if rest.num_rows else rest
     parts = pc.split_pattern(first["fate"], ":", max_splits=1)
     return pa.table(
@@ -172,7 +184,12 @@ def reject(batch: StandardisedBatch, failing: pa.Array, reason: str) -> Standard
         pc.is_in(batch.members["raw_row"], value_set=bad_events["raw_row"].combine_chunks()),
         pc.is_in(batch.members["event_id"], value_set=folded),
     )
-    rows = batch.members.filter(bad).group_by("raw_row").aggregate([("envelope_event_id", "min")]).sort_by("raw_row")
+    rows = (
+        batch.members.filter(bad)
+        .group_by("raw_row")
+        .aggregate([("envelope_event_id", "min")])
+        .sort_by("raw_row")
+    )
     gone = rows["raw_row"].combine_chunks()
     outcomes = pa.table(
         [
@@ -185,4 +202,6 @@ def reject(batch: StandardisedBatch, failing: pa.Array, reason: str) -> Standard
         schema=OUTCOMES,
     )
     events = batch.events.filter(pc.invert(pc.is_in(batch.events["raw_row"], value_set=gone)))
-    return StandardisedBatch(events, pa.concat_tables([batch.outcomes, outcomes]), batch.members.filter(pc.invert(bad)))
+    return StandardisedBatch(
+        events, pa.concat_tables([batch.outcomes, outcomes]), batch.members.filter(pc.invert(bad))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
@@ -20,7 +20,9 @@ def parquet_chunks(data: bytes) -> Iterator[Chunk]:
         with connect() as connection:
             for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=CHUNK_ROWS):
                 connection.register("rows", pa.Table.from_batches([batch]))
-                payloads = connection.sql("SELECT to_json(r)::VARCHAR AS j FROM rows AS r").to_arrow_table()["j"]
+                payloads = connection.sql("SELECT to_json(r)::VARCHAR AS j FROM rows AS r").to_arrow_table()[
+                    "j"
+                ]
                 encoded = payloads.cast(pa.binary()).to_pylist()
                 yield Chunk(encoded, list(range(row, row + len(encoded))))
                 row += len(encoded)
@@ -46,7 +48,7 @@ def workbook_chunks(data: bytes, sheet: str | None) -> Iterator[Chunk]:
     yield from _sheet_chunks(rows)
 
 
-def _sheet_chunks(rows: list[list[object]]) -> Iterator[Chunk]:
+def _sheet_chunks(rows: Sequence[Sequence[object]]) -> Iterator[Chunk]:
     import orjson
 
     from connectors.csv_items import column_names

@@ -189,7 +189,9 @@ def identifiers_are_normalised(trial: Trial) -> None:
             assert namespace is not None, "an identifier without a namespace"
             assert normalise(kind, value) == value, f"{kind} is not in canonical form"
         keys = [f"{event['source']}:{value}" for _, _, value in found]
-        assert event["record_key"] in keys if keys else event["record_key"] is None, "a record key that no identifier gives"
+        assert event["record_key"] in keys if keys else event["record_key"] is None, (
+            "a record key that no identifier gives"
+        )
 
 
 def splitting_repeats(trial: Trial) -> None:

@@ -21,6 +21,7 @@ from connectors.landing import LandingReport, land
 from connectors.registry import connector_for
 from connectors.standardise import mapping_hash, standardise
 
+NOBODY = Own()
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
@@ -30,12 +31,15 @@ class Landing:
 
     root: Path
     source: SourceSettings
-    own: Own = Own()
+    own: Own = NOBODY
 
     @classmethod
-    def of(cls, root: Path, *, own: Own = Own(), name: str = "web", **source: Any) -> Landing:
+    def of(cls, root: Path, *, own: Own = NOBODY, name: str = "web", **source: Any) -> Landing:
         settings = Settings.model_validate(
-            {"workspace": {"name": "test", "region": "GB"}, "sources": {name: {"connector": "segment", **source}}}
+            {
+                "workspace": {"name": "test", "region": "GB"},
+                "sources": {name: {"connector": "segment", **source}},
+            }
         )
         (root / "inbox" / name).mkdir(parents=True, exist_ok=True)
         return cls(root, settings.sources[name], own)
@@ -55,7 +59,9 @@ class Landing:
     @property
     def context(self) -> SourceContext:
         source = self.source
-        return SourceContext(source.name, source.namespace, source.timezone, source.region, source.brand, self.own)
+        return SourceContext(
+            source.name, source.namespace, source.timezone, source.region, source.brand, self.own
+        )
 
     def put(self, name: str, data: bytes | str) -> None:
         """Write an input file."""
@@ -90,7 +96,14 @@ class Landing:
                 skip = outcomes.duplicates(ledger, file.file_id)
                 table = outcomes.read_raw(self.lake, file)
                 batch = replay.reread(
-                    table, self.source, connector, self.context, self.lake, ledger, file_id=file.file_id, skip=skip
+                    table,
+                    self.source,
+                    connector,
+                    self.context,
+                    self.lake,
+                    ledger,
+                    file_id=file.file_id,
+                    skip=skip,
                 )
                 outcomes.commit(self.lake, ledger, file, batch, mapping_hash=in_use, run_id=run_id)
 
@@ -117,7 +130,10 @@ class Landing:
     def events(self) -> pa.Table:
         """Return the events that stand: current files without what was superseded."""
         with self.ledger() as ledger:
-            paths = [row["path"] for row in ledger.rows("SELECT path FROM event_files WHERE current ORDER BY file_id")]
+            paths = [
+                row["path"]
+                for row in ledger.rows("SELECT path FROM event_files WHERE current ORDER BY file_id")
+            ]
             gone = {
                 (row["file_id"], row["raw_row"])
                 for row in ledger.rows(
@@ -137,7 +153,9 @@ class Landing:
         return [payload for table in tables for payload in table["payload"].to_pylist()]
 
 
-def comparable(events: pa.Table, drop: Sequence[str] = ("file_id", "raw_row", "received_at")) -> list[dict[str, Any]]:
+def comparable(
+    events: pa.Table, drop: Sequence[str] = ("file_id", "raw_row", "received_at")
+) -> list[dict[str, Any]]:
     """Return events as plain rows in a total order, without what differs between equal runs."""
     rows = events.drop_columns(list(drop)).to_pylist()
     for row in rows:

@@ -63,7 +63,8 @@ WEB = {
     "wide.ndjson": (call(109) + b"\n" + call(110)).decode().encode("utf-16"),
     "nul.ndjson": b"\0" * 5000 + call(111),
     "noise.ndjson": noise(100_000),
-    "nan.ndjson": b'{"type":"track","event":"x","messageId":"nan","properties":{"revenue":NaN}}\n' + call(112),
+    "nan.ndjson": b'{"type":"track","event":"x","messageId":"nan","properties":{"revenue":NaN}}\n'
+    + call(112),
 }
 ROWS = {
     "good.csv": b"id,at,email,name\n1,2026-01-01,a@example.com,Ann\n",
@@ -96,7 +97,7 @@ def cdp(root: Path, *arguments: str, file_limit: int | None = None) -> subproces
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=limit,  # noqa: PLW1509 - a limit of the child alone, set before it starts
+        preexec_fn=limit,
     )
 
 
@@ -120,7 +121,8 @@ def test_everything_is_accounted_for_with_a_reason(hostile: Path) -> None:
     with Ledger(hostile / "ledger.sqlite") as ledger:
         counts = outcomes.counts(ledger)
         reasons = {
-            row["reason"] for row in ledger.rows("SELECT reason FROM current_outcomes WHERE outcome = 'quarantined'")
+            row["reason"]
+            for row in ledger.rows("SELECT reason FROM current_outcomes WHERE outcome = 'quarantined'")
         }
     assert all(batch.holds and batch.pending == 0 for batch in counts)
     assert reasons >= {

@@ -59,7 +59,10 @@ def test_lines_invoices_and_revenue_add_up_day_by_day(tmp_path: Path, shared: Pa
     assert sorted(events["event_id"].to_pylist()) == sorted(invoices)
 
     settings = Settings.model_validate(
-        {"workspace": {"name": "retail", "currency": "GBP"}, "sources": {"orders": orders.settings_of(ORDERS)}}
+        {
+            "workspace": {"name": "retail", "currency": "GBP"},
+            "sources": {"orders": orders.settings_of(ORDERS)},
+        }
     )
     run(tmp_path, settings, engine="plain")
     with duckdb.connect(str(current(orders.lake).database), read_only=True) as release:

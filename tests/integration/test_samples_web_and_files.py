@@ -27,7 +27,10 @@ def assert_accounted(landing: Landing) -> None:
     counts = landing.counts()
     assert all(batch.holds and batch.pending == 0 for batch in counts)
     with landing.ledger() as ledger:
-        assert ledger.value("SELECT count(*) FROM outcomes WHERE outcome <> 'standardised' AND reason IS NULL") == 0
+        assert (
+            ledger.value("SELECT count(*) FROM outcomes WHERE outcome <> 'standardised' AND reason IS NULL")
+            == 0
+        )
 
 
 def test_bodies_recorded_from_real_sdks(tmp_path: Path, shared: Path) -> None:

@@ -26,7 +26,9 @@ _calls = st.builds(
     st.sampled_from(["2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z"]),
     st.sampled_from(["u1", "u2", ""]),
 )
-_without_id = st.builds(lambda n: json.dumps({"type": "page", "userId": f"u{n}", "timestamp": "2026-10-01"}), st.integers(0, 2))
+_without_id = st.builds(
+    lambda n: json.dumps({"type": "page", "userId": f"u{n}", "timestamp": "2026-10-01"}), st.integers(0, 2)
+)
 _bad = st.sampled_from(['{"type":"track"', "nonsense", '{"type":"odd"}', '{"type":"track","messageId":"x"}'])
 _files = st.lists(st.lists(st.one_of(_calls, _calls, _without_id, _bad), max_size=6), min_size=1, max_size=4)
 

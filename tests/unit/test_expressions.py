@@ -11,7 +11,9 @@ from connectors.expressions import columns, compile_amount
 
 
 def amount(text: str, **cells: str | None) -> str | None:
-    sql = compile_amount(text, lambda name: "NULL::VARCHAR" if cells[name] is None else quote(cells[name] or ""))
+    sql = compile_amount(
+        text, lambda name: "NULL::VARCHAR" if cells[name] is None else quote(cells[name] or "")
+    )
     with duckdb.connect() as connection:
         ((value,),) = connection.sql(f"SELECT {sql}").fetchall()
     return None if value is None else str(value)
@@ -36,7 +38,8 @@ def test_columns_are_found_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["read_csv('x') * 2", "(SELECT 1) * 2", "a * 'x'", "a *", "pg_sleep(9) + 1", "a * (b; DROP TABLE c)"]
+    "text",
+    ["read_csv('x') * 2", "(SELECT 1) * 2", "a * 'x'", "a *", "pg_sleep(9) + 1", "a * (b; DROP TABLE c)"],
 )
 def test_anything_but_arithmetic_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):

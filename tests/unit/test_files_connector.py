@@ -40,7 +40,9 @@ def as_workbook() -> bytes:
     assert sheet is not None
     sheet.append(list(ROWS[0]))
     for row in ROWS:
-        sheet.append([int(row["id"]), datetime.fromisoformat(row["at"]), row["who"], float(row["gift"]), row["first"]])
+        sheet.append(
+            [int(row["id"]), datetime.fromisoformat(row["at"]), row["who"], float(row["gift"]), row["first"]]
+        )
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -74,7 +76,10 @@ def test_every_format_gives_the_same_events(tmp_path: Path, name: str) -> None:
         ("1", "10.5000", "EUR", "donations"),
         ("2", "7.0000", "EUR", "donations"),
     ]
-    assert [row["occurred_at"].isoformat()[:19] for row in events] == ["2026-01-02T10:00:00", "2026-01-03T10:00:00"]
+    assert [row["occurred_at"].isoformat()[:19] for row in events] == [
+        "2026-01-02T10:00:00",
+        "2026-01-03T10:00:00",
+    ]
     assert [row["record_key"] for row in events] == ["gifts:ann@example.com", "gifts:bob@example.com"]
     assert events[1]["traits"]["given_name"] == "Bób"
 
@@ -89,7 +94,9 @@ def test_every_format_gives_the_same_events(tmp_path: Path, name: str) -> None:
         ("a.jsonl", b'{"id": "1"', "truncated"),
     ],
 )
-def test_a_damaged_file_is_quarantined_whole_with_a_reason(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+def test_a_damaged_file_is_quarantined_whole_with_a_reason(
+    tmp_path: Path, name: str, data: bytes, reason: str
+) -> None:
     gifts = Landing.of(tmp_path, **SOURCE)
     gifts.put(name, data)
     gifts.put("good.csv", as_csv())
@@ -102,7 +109,12 @@ def test_a_damaged_file_is_quarantined_whole_with_a_reason(tmp_path: Path, name:
 def test_columns_with_odd_names_and_nested_ones(tmp_path: Path) -> None:
     source = {
         **SOURCE,
-        "event": {"type": "donation_made", "time": 'the "when"', "amount": '"gift/now" * 2', "agent": "by.name"},
+        "event": {
+            "type": "donation_made",
+            "time": 'the "when"',
+            "amount": '"gift/now" * 2',
+            "agent": "by.name",
+        },
         "identifiers": {"email": "who is.it"},
     }
     gifts = Landing.of(tmp_path, **source)
@@ -110,15 +122,30 @@ def test_columns_with_odd_names_and_nested_ones(tmp_path: Path) -> None:
     gifts.put("a.jsonl", json.dumps(row))
     gifts.run()
     (event,) = gifts.events().to_pylist()
-    assert (str(event["amount"]), event["agent"], event["record_key"]) == ("8.0000", "Zoë", "gifts:x@example.com")
+    assert (str(event["amount"]), event["agent"], event["record_key"]) == (
+        "8.0000",
+        "Zoë",
+        "gifts:x@example.com",
+    )
 
 
 def test_the_event_type_may_depend_on_a_column(tmp_path: Path) -> None:
-    rule = {"column": "no", "prefixes": {"C": "order_refunded"}, "values": {"X": "order_cancelled"}, "default": "order_placed"}
-    orders = Landing.of(tmp_path, name="orders", connector="files", event={"type": rule, "id": "no", "time": "at"})
+    rule = {
+        "column": "no",
+        "prefixes": {"C": "order_refunded"},
+        "values": {"X": "order_cancelled"},
+        "default": "order_placed",
+    }
+    orders = Landing.of(
+        tmp_path, name="orders", connector="files", event={"type": rule, "id": "no", "time": "at"}
+    )
     orders.put("a.csv", "no,at\nC1,2026-01-01\nX,2026-01-02\n9,2026-01-03\n")
     orders.run()
-    assert sorted(orders.events()["event_type"].to_pylist()) == ["order_cancelled", "order_placed", "order_refunded"]
+    assert sorted(orders.events()["event_type"].to_pylist()) == [
+        "order_cancelled",
+        "order_placed",
+        "order_refunded",
+    ]
 
 
 def test_a_value_without_a_meaning_is_quarantined(tmp_path: Path) -> None:

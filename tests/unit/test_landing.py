@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -33,11 +35,19 @@ def test_payloads_land_verbatim(web: Landing) -> None:
 
 
 def test_every_batch_adds_up(web: Landing) -> None:
-    web.put("a.ndjson", "\n".join([call(1), call(2), call(2), "{broken", '{"type":"nonsense","messageId":"x"}']))
+    web.put(
+        "a.ndjson", "\n".join([call(1), call(2), call(2), "{broken", '{"type":"nonsense","messageId":"x"}'])
+    )
     web.run()
     (batch,) = web.counts()
     assert batch.holds
-    assert (batch.landed, batch.standardised, batch.duplicate, batch.quarantined, batch.pending) == (5, 2, 1, 2, 0)
+    assert (batch.landed, batch.standardised, batch.duplicate, batch.quarantined, batch.pending) == (
+        5,
+        2,
+        1,
+        2,
+        0,
+    )
     assert web.reasons() == {
         "duplicate:landed_before": 1,
         "quarantined:truncated": 1,
@@ -79,7 +89,13 @@ def test_equal_lines_without_an_id_all_count_but_not_twice_over_files(tmp_path: 
         tmp_path,
         name="orders",
         connector="files",
-        event={"type": "order_placed", "group_by": "no", "time": "at", "amount": "n * price", "currency": "EUR"},
+        event={
+            "type": "order_placed",
+            "group_by": "no",
+            "time": "at",
+            "amount": "n * price",
+            "currency": "EUR",
+        },
     )
     text = "no,at,n,price\n1,2026-01-01,2,1.50\n1,2026-01-01,2,1.50\n1,2026-01-01,1,0.25\n"
     orders.put("a.csv", text)
@@ -124,8 +140,18 @@ def test_an_empty_file_is_a_batch_of_nothing(web: Landing) -> None:
 
 
 def test_bad_pieces_are_named_and_the_rest_lands(web: Landing) -> None:
-    deep = '{"type":"track","messageId":"deep","event":"x","properties":' + "[" * 100_000 + "]" * 100_000 + "}"
-    lines = [call(1).encode(), b'{"type":"track","event":"\xff"}', deep.encode(), b"", b"nonsense", b"[1, 2]", call(2).encode()]
+    deep = (
+        '{"type":"track","messageId":"deep","event":"x","properties":' + "[" * 100_000 + "]" * 100_000 + "}"
+    )
+    lines = [
+        call(1).encode(),
+        b'{"type":"track","event":"\xff"}',
+        deep.encode(),
+        b"",
+        b"nonsense",
+        b"[1, 2]",
+        call(2).encode(),
+    ]
     web.put("a.ndjson", b"\n".join(lines))
     web.run()
     (batch,) = web.counts()
@@ -144,7 +170,9 @@ def test_a_payload_over_the_limit_is_quarantined_whole(web: Landing) -> None:
 
 def test_quarantined_pieces_are_replayed_once_they_can_be_read(tmp_path: Path) -> None:
     broken = Landing.of(tmp_path, name="t", connector="segment")
-    broken.put("a.ndjson", b"\n".join([call(1).encode(), b'{"type":"track","event":"caf\xe9","messageId":"m9"}']))
+    broken.put(
+        "a.ndjson", b"\n".join([call(1).encode(), b'{"type":"track","event":"caf\xe9","messageId":"m9"}'])
+    )
     broken.run()
     assert broken.total("quarantined") == 1
     broken.replay()
@@ -154,10 +182,14 @@ def test_quarantined_pieces_are_replayed_once_they_can_be_read(tmp_path: Path) -
 
 
 def test_a_row_in_another_encoding_is_replayed_once_the_source_names_it(tmp_path: Path) -> None:
-    source = {"name": "t", "connector": "files", "event": {"type": "contact_updated", "id": "id", "time": "at"}}
+    source = {
+        "name": "t",
+        "connector": "files",
+        "event": {"type": "contact_updated", "id": "id", "time": "at"},
+    }
     source |= {"traits": {"given_name": "name"}, "identifiers": {"external_id": "id"}}
     first = Landing.of(tmp_path, **source)
-    first.put("a.csv", "id,at,name\n1,2026-01-01,Ann\n".encode() + "2,2026-01-02,Zoë\n".encode("cp1252"))
+    first.put("a.csv", b"id,at,name\n1,2026-01-01,Ann\n" + "2,2026-01-02,Zoë\n".encode("cp1252"))
     first.run()
     assert first.reasons() == {"quarantined:not_utf8": 1}
     fixed = Landing.of(tmp_path, **source, encoding="cp1252")
@@ -171,12 +203,18 @@ def test_a_row_in_another_encoding_is_replayed_once_the_source_names_it(tmp_path
 
 
 def test_a_change_of_mapping_standardises_again_without_landing(tmp_path: Path) -> None:
-    source = {"name": "t", "connector": "files", "event": {"type": "donation_made", "time": "at", "amount": "gift"}}
+    source = {
+        "name": "t",
+        "connector": "files",
+        "event": {"type": "donation_made", "time": "at", "amount": "gift"},
+    }
     first = Landing.of(tmp_path, **source)
     first.put("a.csv", "at,gift,cur\n2026-01-01,ten,EUR\n2026-01-02,20,EUR\n")
     first.run()
     assert first.reasons() == {"quarantined:bad_amount": 1}
-    second = Landing.of(tmp_path, **{**source, "event": {"type": "donation_made", "time": "at", "currency": "cur"}})
+    second = Landing.of(
+        tmp_path, **{**source, "event": {"type": "donation_made", "time": "at", "currency": "cur"}}
+    )
     assert second.standardise() == 1
     assert second.reasons() == {}
     assert second.events()["currency"].to_pylist() == ["EUR", "EUR"]
@@ -186,6 +224,16 @@ def test_a_change_of_mapping_standardises_again_without_landing(tmp_path: Path) 
 
 class Crash(BaseException):
     """The process ends here."""
+
+
+def _crash_at(wanted: int) -> Callable[[str], None]:
+    steps = itertools.count()
+
+    def hook(_: str) -> None:
+        if next(steps) == wanted:
+            raise Crash
+
+    return hook
 
 
 def test_a_crash_at_any_step_of_landing_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -203,13 +251,7 @@ def test_a_crash_at_any_step_of_landing_loses_and_doubles_nothing(tmp_path: Path
     assert len(steps) > 15
     for crash_at in range(len(steps)):
         web = prepare(f"crash{crash_at}")
-        left = iter(range(crash_at + 1))
-
-        def hook(_: str, left: object = left) -> None:
-            if next(left, None) == crash_at:  # type: ignore[call-overload]
-                raise Crash
-
-        with pytest.raises(Crash), durable.crash_hook(hook):
+        with pytest.raises(Crash), durable.crash_hook(_crash_at(crash_at)):
             web.run()
         web.run()
         assert comparable(web.events()) == expected, f"crash before step {crash_at}: {steps[crash_at]}"

@@ -15,7 +15,9 @@ def instant(text: str | None, timezone: str = "UTC", region: str = "GB") -> tupl
     sql = parse("x", timezone=timezone, region=region)
     with connect() as connection:
         connection.register("given", pa.table({"x": pa.array([text], pa.string())}))
-        ((moment, ambiguous),) = connection.sql(f"SELECT {sql.instant}, {sql.ambiguous} FROM given").fetchall()
+        ((moment, ambiguous),) = connection.sql(
+            f"SELECT {sql.instant}, {sql.ambiguous} FROM given"
+        ).fetchall()
     assert moment is None or isinstance(moment, datetime)
     return (moment.astimezone(UTC).isoformat() if moment else None), ambiguous
 

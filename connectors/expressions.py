@@ -57,6 +57,21 @@ def _column_name(node: exp.Column) -> str:
     return ".".join(part.name for part in node.parts)
 
 
+def _number(field: str) -> str:
+    """Return SQL (text) of a number as people write it: 1,234.50, 1.234,50, 1 234,50 and 25,00.
+
+    A comma before three digits separates thousands (1,234), any other single one is the decimal sign.
+    What is no number stays as it is.
+    """
+    tight = f"regexp_replace({field}, '[\\s\u00a0\u202f]', '', 'g')"
+    return (
+        f"CASE WHEN {field} IS NULL OR try_cast({field} AS {NUMBER}) IS NOT NULL THEN {field} "
+        f"WHEN regexp_full_match({tight}, '[+-]?[1-9]\\d{{0,2}}(,\\d{{3}})+(\\.\\d*)?') THEN replace({tight}, ',', '') "
+        f"WHEN regexp_full_match({tight}, '[+-]?(\\d+|\\d{{1,3}}(\\.\\d{{3}})+)(,\\d+)?') "
+        f"THEN replace(replace({tight}, '.', ''), ',', '.') ELSE {field} END"
+    )
+
+
 def compile_amount(text: str, field_of: Callable[[str], str]) -> str:
     """Return SQL (text) of the expression; ``field_of`` gives the SQL field of a column.
 
@@ -65,10 +80,11 @@ def compile_amount(text: str, field_of: Callable[[str], str]) -> str:
     """
     names = columns(text)
     if is_column(text):
-        return f"replace({field_of(text)}, ',', '')"
+        return _number(field_of(text))
     sql = _sql(_parse(text), field_of)
     broken = " OR ".join(
-        f"({field_of(name)} IS NOT NULL AND try_cast({field_of(name)} AS {NUMBER}) IS NULL)" for name in names
+        f"({field_of(name)} IS NOT NULL AND try_cast({_number(field_of(name))} AS {NUMBER}) IS NULL)"
+        for name in names
     )
     result = f"({sql})::DECIMAL(18, 4)::VARCHAR"
     return f"CASE WHEN {broken} THEN 'not a number' ELSE {result} END" if names else result
@@ -84,7 +100,7 @@ def _sql(node: exp.Expr, field_of: Callable[[str], str]) -> str:  # noqa: PLR091
     if isinstance(node, exp.Literal) and not node.is_string:
         return str(node.this)
     if isinstance(node, exp.Column):
-        return f"try_cast({field_of(_column_name(node))} AS {NUMBER})"
+        return f"try_cast({_number(field_of(_column_name(node)))} AS {NUMBER})"
     operators: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
     operator = operators.get(type(node))
     if operator is not None:

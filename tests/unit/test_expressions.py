@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import duckdb
 import pytest
 
@@ -30,6 +32,30 @@ def test_money_is_exact() -> None:
 def test_a_missing_cell_gives_nothing_and_a_wrong_one_says_so() -> None:
     assert amount("n * price", n=None, price="2") is None
     assert amount("n * price", n="two", price="2") == "not a number"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("25,00", "25.00"),
+        ("-0,500", "-0.500"),
+        ("1.234,50", "1234.50"),
+        ("1\u00a0234,5", "1234.5"),
+        ("1,234", "1234"),
+        ("1,234,567.8", "1234567.8"),
+        ("12 000", "12000"),
+        ("19.90", "19.90"),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(written: str, meant: str) -> None:
+    assert amount("price", price=written) == meant
+    assert Decimal(amount("2 * price", price=written) or "0") == 2 * Decimal(meant)
+
+
+@pytest.mark.parametrize("written", ["1,23,456", "1.23.4", "1,234,5", "EUR 5", "5-"])
+def test_what_is_no_number_stays_as_it_is(written: str) -> None:
+    assert amount("price", price=written) == written
+    assert amount("2 * price", price=written) == "not a number"
 
 
 def test_columns_are_found_in_order() -> None:

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 LANDED_BEFORE = "landed_before"
 
 
-def files(ledger: Ledger, source: str, mapping_hash: str | None = None) -> list[PendingFile]:
+def files(
+    ledger: Ledger, source: str, mapping_hash: str | None = None, *, again: bool = False
+) -> list[PendingFile]:
     """Return quarantine files to read again: all that still hold something.
 
     With ``mapping_hash`` only those that a replay has read under another mapping, so that a change
-    of mapping reaches what had been replayed.
+    of mapping reaches what had been replayed; ``again`` returns all that a replay has read.
     """
     found = ledger.rows(
         """
@@ -41,11 +43,11 @@ def files(ledger: Ledger, source: str, mapping_hash: str | None = None) -> list[
         WHERE f.source = :source AND f.zone = 'quarantine' AND CASE WHEN :mapping IS NULL
           THEN EXISTS (SELECT 1 FROM current_outcomes AS c WHERE c.file_id = f.file_id AND c.outcome = 'quarantined')
           ELSE EXISTS (SELECT 1 FROM event_files AS e WHERE e.file_id = f.file_id)
-            AND NOT EXISTS (SELECT 1 FROM event_files AS e
-              WHERE e.file_id = f.file_id AND e.mapping_hash = :mapping AND e.current) END
+            AND (:again OR NOT EXISTS (SELECT 1 FROM event_files AS e
+              WHERE e.file_id = f.file_id AND e.mapping_hash = :mapping AND e.current)) END
         ORDER BY f.file_id
         """,
-        {"source": source, "mapping": mapping_hash},
+        {"source": source, "mapping": mapping_hash, "again": again},
     )
     return [PendingFile(**dict(row)) for row in found]
 

@@ -64,7 +64,10 @@ def pending_files(
     """
     ledger, source = session.ledger, session.settings.sources[name]
     in_use = mapping_hash(connector_of(source), context_of(session.settings, name))
-    found = [*outcomes.pending(ledger, name, in_use, again=again), *replay.files(ledger, name, in_use)]
+    found = [
+        *outcomes.pending(ledger, name, in_use),
+        *replay.files(ledger, name, in_use, again=again),
+    ]
     for day in days:
         found += outcomes.pending(ledger, name, in_use, ingest_date=day, again=True)
     if quarantined:

@@ -65,7 +65,7 @@ def pending_files(
     ledger, source = session.ledger, session.settings.sources[name]
     in_use = mapping_hash(connector_of(source), context_of(session.settings, name))
     found = [
-        *outcomes.pending(ledger, name, in_use),
+        *outcomes.pending(ledger, name, in_use, again=again),
         *replay.files(ledger, name, in_use, again=again),
     ]
     for day in days:

@@ -97,8 +97,11 @@ def documents(data: bytes) -> Iterator[Piece]:
             yield from map(Piece, part)
 
 
-def chunks(data: bytes, splitter: Splitter | None = None) -> Iterator[Chunk]:
+def chunks(data: bytes, splitter: Splitter | None = None, inside: bytes | None = None) -> Iterator[Chunk]:
     r"""Yield the payloads of an item in chunks; ``splitter`` may divide a document further.
+
+    ``inside`` (a pattern) names the member whose list ``splitter`` divides: of a document that was
+    cut off, the items of that list that are whole count.
 
     Rows count the pieces of the item from 1, so in a file of lines without blanks they are lines.
 
@@ -106,7 +109,7 @@ def chunks(data: bytes, splitter: Splitter | None = None) -> Iterator[Chunk]:
     [[b'{"a": 1}', b'{"a": 2}']]
     """
     if splitter is not None:
-        yield from collect(_split(documents(data), splitter))
+        yield from collect(_split(documents(data), splitter, inside))
         return
     row = 1
     for lines, pieces in itertools.groupby(_parts(data), lambda part: isinstance(part, list)):
@@ -136,13 +139,15 @@ def collect(pieces: Iterable[Piece], first_row: int = 1) -> Iterator[Chunk]:
         )
 
 
-def _split(pieces: Iterable[Piece], splitter: Splitter) -> Iterator[Piece]:
+def _split(pieces: Iterable[Piece], splitter: Splitter, inside: bytes | None) -> Iterator[Piece]:
+    opened = re.compile(rb'"(?:' + inside + rb')"\s*:\s*(?=\[)') if inside is not None else None
     for piece in pieces:
-        inner = splitter(piece.payload) if piece.reason is None else None
-        if inner is None:
-            yield piece
-        else:
+        if piece.reason == "truncated" and opened is not None and (start := opened.search(piece.payload)):
+            yield from _scanned(piece.payload[start.end() :])
+        elif piece.reason is None and (inner := splitter(piece.payload)) is not None:
             yield from inner
+        else:
+            yield piece
 
 
 def _parts(data: bytes) -> Iterator[Piece | list[bytes]]:

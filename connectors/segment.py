@@ -46,7 +46,7 @@ def _calls(document: bytes) -> Sequence[json_items.Piece] | None:
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
     """Yield the calls of a file of single calls, batch bodies, or both."""
     del context
-    yield from json_items.chunks(data, _calls if b'"batch"' in data else None)
+    yield from json_items.chunks(data, _calls if b'"batch"' in data else None, inside=b"batch")
 
 
 _FIELDS = {
@@ -78,7 +78,6 @@ _FIELDS = {
     "p_consent_channel": "$.properties.channel",
     "p_consent_state": "$.properties.state",
     "trait_object": "$.traits",
-    "context_traits": "$.context.traits",
     "p_object": "$.properties",
     "t_email": "$.traits.email",
     "c_email": "$.context.traits.email",

@@ -7,7 +7,6 @@ The price is what Twilio charges *us*, so it is a property and no amount. Other 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 _PAGE = (b'"first_page_uri"', b'"first_page_url"')
-_OPEN_LIST = re.compile(rb'"[a-z_]+"\s*:\s*\[')
 
 
 def _resources(document: bytes) -> Sequence[json_items.Piece] | None:
@@ -34,21 +32,10 @@ def _resources(document: bytes) -> Sequence[json_items.Piece] | None:
     return None if items is None else [json_items.Piece(item) for item in items]
 
 
-def _pieces(data: bytes) -> Iterator[json_items.Piece]:
-    for piece in json_items.documents(data):
-        start = _OPEN_LIST.search(piece.payload) if piece.reason == "truncated" else None
-        if start is not None:  # a page of which only the beginning was saved: its whole items count
-            yield from json_items.documents(piece.payload[start.end() - 1 :])
-        elif piece.reason is not None or (items := _resources(piece.payload)) is None:
-            yield piece
-        else:
-            yield from items
-
-
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
     """Yield the resources of pages, of single resources, and of lines of either."""
     del context
-    yield from json_items.collect(_pieces(data))
+    yield from json_items.chunks(data, _resources, inside=b"[a-z_]+")
 
 
 _FIELDS = {

@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<info>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the words behind the fence, its text, and the line on which it begins."""
+    """A fenced block: the words behind the fence, its text, and the line on which it begins.
+
+    ``adjacent``: nothing but blank lines stands between the block before and this one.
+    """
 
     info: str
     text: str
     line: int
+    adjacent: bool = False
 
 
 def pages() -> list[Path]:
@@ -31,9 +37,12 @@ def pages() -> list[Path]:
 def blocks(page: Path) -> Iterator[Block]:
     """Yield the fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")
+    end = 0
     for found in _FENCE.finditer(text):
         lines = [line.removeprefix(found["indent"]) for line in found["text"].splitlines()]
-        yield Block(found["info"].strip(), "\n".join(lines), text.count("\n", 0, found.start()) + 1)
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(found["info"].strip(), "\n".join(lines), line, not text[end : found.start()].strip())
+        end = found.end()
 
 
 def prose(page: Path) -> str:

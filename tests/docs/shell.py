@@ -1,7 +1,7 @@
 """Runs the commands of a page as a reader would type them, and compares what they print.
 
 ``sh`` blocks are run in order, in one folder, each by ``bash -e``; ``sh skip`` blocks are not (they make the
-environment, or never end). A ``text`` block after a command is what it prints: each of its lines must
+environment, or never end). A ``text`` block right behind a command is what it prints: each of its lines must
 come in the output, in their order; runs of blanks count as one, ``…`` stands for anything.
 """
 
@@ -35,13 +35,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run_page(page: Path, folder: Path, variables: dict[str, str]) -> int:
     """Run a page's commands in ``folder``; return how many blocks were run. Raises AssertionError."""
-    done, output = 0, ""
+    done, output, before = 0, "", ""
     for block in blocks(page):
         if block.info == "sh":
             output = _run(page, block, folder, variables)
             done += 1
-        elif block.info == "text" and done:
+        elif block.info == "text" and block.adjacent and before == "sh":
             compare(page, block, output)
+        before = block.info
     return done
 
 
@@ -58,7 +59,9 @@ def _run(page: Path, block: Block, folder: Path, variables: dict[str, str]) -> s
         check=False,
     )
     where = f"{page.relative_to(ROOT)}, line {block.line}"
-    assert finished.returncode == 0, f"{where}: exit status {finished.returncode}\n{block.text}\n{finished.stdout}"
+    assert finished.returncode == 0, (
+        f"{where}: exit status {finished.returncode}\n{block.text}\n{finished.stdout}"
+    )
     return finished.stdout
 
 

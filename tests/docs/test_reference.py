@@ -45,22 +45,26 @@ def test_every_reason_of_quarantine_and_ignoring_is_in_the_reference():
 
 def _reasons() -> set[str]:
     """Return the words that connectors and checks give as reasons, read from their text."""
-    patterns = (
-        r"THEN '([a-z]+_[a-z_]+)'(?=\s*(?:WHEN|ELSE|END))",  # of quarantine= and ignore= in a mapping
-        r"Rejected\([^\"]*\"([a-z_]+)\"",
-        r"reason=\"([a-z_]+)\"",
-        r"raise ValueError\(\"([a-z_]+)\"\)",
-        r"return \"([a-z]+_[a-z_]+)\", f?\"",
+    word = r"([a-z]+(?:_[a-z]+)*)"
+    anywhere = (
+        rf"'(?:quarantined|ignored):{word}'",
+        rf"Rejected\([^\"\n)]*\"{word}\"",
+        rf"_reject\(.*, \"{word}\"\)",
+        rf"reason ?= ?\"{word}\"(?: if .* else \"{word}\")?",
+        rf"raise ValueError\(\"{word}\"\)",
+        rf"return \"{word}\", f?\"",
+        rf"return (?:at|len\(data\)), \"{word}\"$",
     )
     found: set[str] = set()
     for path in sorted((ROOT / "connectors").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         for block in re.findall(r"(?:quarantine|ignore)=f?(\"\"\".*?\"\"\"|\".*?\")", text, re.DOTALL):
-            found |= set(re.findall(patterns[0], block))
-        for pattern in patterns[1:]:
-            found |= set(re.findall(pattern, text))
-    assert {"truncated", "ragged_row", "internal_call", "not_a_message"} <= found
-    return found
+            found |= set(re.findall(r"'([a-z]+_[a-z_]+|notice)'(?=\s*(?:WHEN|ELSE|END))", block))
+        for pattern in anywhere:
+            for match in re.finditer(pattern, text, re.MULTILINE):
+                found |= {reason for reason in match.groups() if reason}
+    assert {"truncated", "ragged_row", "internal_call", "not_a_message", "bad_amount"} <= found
+    return found - {"reason"}  # the name of the field itself
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

@@ -43,9 +43,9 @@ def messages(data: bytes) -> Iterator[bytes]:
     [b'From a', b'From c']
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
-    start = len(data) - len(data.lstrip(b"\r\n"))
-    if start == len(data):
+    if not data.strip():
         return
+    start = len(data) - len(data.lstrip(b"\r\n"))
     if _FIRST.match(data, start) is None:
         yield data
         return

@@ -70,7 +70,7 @@ def make(session: Session, selection: Selection, sources: Sequence[str]) -> Plan
 
 
 def _resolved(session: Session) -> bool:
-    """Say whether the newest generation is what resolving would give again; with no events, none is needed."""
+    """Say whether resolving would give the newest generation again; with no events, none is needed."""
     known = resolve.newest(session.ledger)
     if known is None:
         return session.ledger.value("SELECT 1 FROM event_files WHERE current LIMIT 1") is None
@@ -78,7 +78,7 @@ def _resolved(session: Session) -> bool:
 
 
 def _published(session: Session) -> bool:
-    """Say whether the current release is what publishing would give again; with no records, none is needed."""
+    """Say whether publishing would give the current release again; with no records, none is needed."""
     generation = resolve.newest(session.ledger)
     if generation is None:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_run_may_die_again_and_again(tmp_path: Path) -> None:
     run(undisturbed)
     workspace = make_shop(tmp_path / "shop")
     deaths = 0
-    while die_at(16, lambda: run(workspace, now=NOW + timedelta(hours=deaths))):
+    while die_at(16, partial(run, workspace, now=NOW + timedelta(hours=deaths))):
         deaths += 1
         assert deaths < 40
     assert deaths > 3

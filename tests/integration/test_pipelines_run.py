@@ -16,8 +16,8 @@ from cdp.ledger import Ledger
 from connectors import outcomes
 from pipelines import overview, quarantine
 from pipelines.checks.model import CheckResult
-from pipelines.session import Session, open_session
-from pipelines.stages import standardise
+from pipelines.session import open_session
+from pipelines.stages import land, standardise
 from tests.pipelines_tools import (
     FILES,
     NOW,
@@ -216,10 +216,7 @@ def test_an_empty_workspace_has_nothing_to_do(tmp_path: Path) -> None:
         run(shop, "publish", full=True)
 
 
-def test_rows_that_fail_a_check_are_quarantined_and_come_back_by_replay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = make_shop(tmp_path / "shop")
+def test_rows_that_fail_a_check_are_quarantined_until_the_mapping_is_repaired(shop: Path) -> None:
     edit(shop, "product: product", "product: product\n      latitude: quantity")
     add_files(
         shop,
@@ -246,7 +243,7 @@ def test_rows_that_fail_a_check_are_quarantined_and_come_back_by_replay(
     assert rows(shop, "SELECT amount FROM all_events WHERE event_id = 'B1'") == [(Decimal(1500),)]
 
 
-def test_what_could_not_be_read_is_read_again_after_a_repair(shop: Path, tmp_path: Path) -> None:
+def test_what_could_not_be_read_is_read_again_after_a_repair(shop: Path) -> None:
     head = FILES["inbox/orders/1.csv"][0]
     line = "E1,2026-02-12 12:00,C7,Zoé Zander,zoe@mail.example,Lamp,1,30.00"
     (shop / "inbox/orders/7.csv").write_bytes(f"{head}\n{line}\n".encode("latin-1"))
@@ -266,18 +263,17 @@ def test_a_structural_failure_commits_nothing_of_the_source(shop: Path) -> None:
     broken = CheckResult(
         "events_unique", "structure", passed=False, expected="once", rows=9, failed=2, source="web"
     )
-    with pytest.raises(RunFailedError, match="events_unique: 2 of 9 fail"), session(shop) as opened:
-        from pipelines.stages import land
 
-        land.land(opened, "web")
-        standardise.standardise_source(opened, "web", check=lambda _, __: [broken])
+    def land_and_standardise() -> None:
+        with open_session(shop, settings_of(shop), "test", run_id="r-test", now=NOW) as session:
+            land.land(session, "web")
+            standardise.standardise_source(session, "web", check=lambda _, __: [broken])
+
+    with pytest.raises(RunFailedError, match="events_unique: 2 of 9 fail"):
+        land_and_standardise()
     assert ledger_rows(shop, "SELECT count(*) FROM event_files") == [(0,)]
     assert ledger_rows(shop, "SELECT check_name, passed FROM quality") == [("events_unique", 0)]
     assert run(shop).succeeded
-
-
-def session(shop: Path):
-    return open_session(shop, settings_of(shop), "test", run_id="r-test", now=NOW)
 
 
 def test_an_envelope_that_is_lost_fails_the_run(shop: Path) -> None:
@@ -383,11 +379,6 @@ def test_settled_batches_hold_for_every_source(shop: Path) -> None:
         batches = outcomes.counts(ledger)
     assert len(batches) == 2
     assert all(batch.holds and batch.pending == 0 for batch in batches)
-
-
-def open_one(shop: Path) -> Session:
-    with session(shop) as opened:
-        return opened
 
 
 def test_a_run_that_died_is_marked_when_the_next_one_starts(shop: Path) -> None:

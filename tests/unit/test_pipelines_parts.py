@@ -26,7 +26,7 @@ def test_the_log_keeps_nobody_s_data(tmp_path: Path) -> None:
     with runlog.RunLog(tmp_path, "r1") as log:
         log.write("land", {"source": "web", "landed": 3})
         try:
-            raise ValueError("jane@mail.example")
+            int("jane@mail.example")
         except ValueError as error:
             log.failure("standardise", error)
         log.failure("resolve", CdpError("The events file is missing."))

@@ -56,10 +56,12 @@ def _word_bytes(encoding: str, text: str) -> bytes:
     raw = text.encode("ascii", "ignore")
     if encoding in "qQ":
         return quopri.decodestring(raw, header=True)
-    try:
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4))
-    except (binascii.Error, ValueError):
-        return raw
+    for encoded in (raw + b"=" * (-len(raw) % 4), raw[: len(raw) // 4 * 4]):
+        try:
+            return base64.b64decode(encoded)
+        except (binascii.Error, ValueError):
+            continue
+    return raw
 
 
 def _decoded_words(text: str) -> str:

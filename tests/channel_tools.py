@@ -52,6 +52,24 @@ def stood(path: Path) -> Stood:
     return stand(connector(name), path.read_bytes(), context(name), origin=path.name)
 
 
+def events(name: str, data: bytes | str | object, own: Own = OWN) -> list[dict[str, Any]]:
+    """Return the events of an item; what is no bytes and no text is written as JSON."""
+    return [_event(row) for row in became(name, data, own).events.to_pylist()]
+
+
+def reasons(name: str, data: bytes | str | object, own: Own = OWN) -> dict[str, int]:
+    """Return why envelopes of an item are no events, by ``outcome:reason``."""
+    return became(name, data, own).reasons()
+
+
+def became(name: str, data: bytes | str | object, own: Own = OWN) -> Stood:
+    """Return what becomes of an item in a workspace with these addresses of its own."""
+    whole = (
+        data if isinstance(data, bytes) else (data if isinstance(data, str) else json.dumps(data)).encode()
+    )
+    return stand(connector(name), whole, SourceContext(name, name, "Europe/London", "GB", own=own))
+
+
 def golden_path(path: Path) -> Path:
     return GOLDEN / path.parent.name / f"{path.name}.json"
 
@@ -65,7 +83,7 @@ def golden(path: Path) -> str:
         for row in found.batch.outcomes.to_pylist()
     ]
     content = {"events": [_event(row) for row in found.events.to_pylist()], "no_events": kept}
-    return json.dumps(content, indent=1, ensure_ascii=False, default=_text) + "\n"
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _rejected(found: Stood) -> list[tuple[int, str]]:
@@ -74,7 +92,11 @@ def _rejected(found: Stood) -> list[tuple[int, str]]:
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:
-    event = {name: value for name, value in row.items() if value is not None and name not in _LEFT_OUT}
+    kept = {name: value for name, value in row.items() if value is not None and name not in _LEFT_OUT}
+    event = {
+        name: _text(value) if isinstance(value, (datetime, Decimal)) else value
+        for name, value in kept.items()
+    }
     event["identifiers"] = [f"{i['type']} {i['namespace']}:{i['value']}" for i in row["identifiers"]]
     if row["traits"] is not None:
         event["traits"] = {name: value for name, value in row["traits"].items() if value is not None}
@@ -83,8 +105,7 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _text(value: object) -> str:
-    assert isinstance(value, (datetime, Decimal))
+def _text(value: datetime | Decimal) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

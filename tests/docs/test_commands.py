@@ -11,7 +11,7 @@ from tests.docs.markdown import ROOT, Block
 from tests.docs.shell import compare, environment, run_page
 
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
-PEOPLE, EVENTS = "120", "1500"
+PEOPLE, EVENTS = "80", "900"
 
 pytestmark = pytest.mark.slow
 

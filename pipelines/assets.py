@@ -89,8 +89,7 @@ def _raw(
         required_resource_keys={SESSION},
     )
     def raw(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             older = _older_days(context, session)
             verified = land.verify(session, name, older) if older else 0
             if older and not _has_today(context, session):
@@ -122,8 +121,7 @@ def _events(name: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDef
         required_resource_keys={SESSION},
     )
     def events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             options = session.options
             report = standardise.standardise_source(
                 session,
@@ -178,8 +176,7 @@ def _identity(names: Iterable[str]) -> dg.AssetsDefinition:
         required_resource_keys={SESSION},
     )
     def identity(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             report = session.report.identity = resolve.resolve(session, full=session.options.full)
         version = dg.DataVersion(report.generation.input_digest)
         return dg.MaterializeResult(metadata=metadata.identity(session, report), data_version=version)
@@ -189,6 +186,7 @@ def _identity(names: Iterable[str]) -> dg.AssetsDefinition:
 
 def _customers() -> dg.AssetsDefinition:
     @dg.asset(
+        name="customers",
         deps=["identity"],
         group_name="customers",
         kinds={"duckdb", "parquet"},
@@ -197,15 +195,12 @@ def _customers() -> dg.AssetsDefinition:
         required_resource_keys={SESSION},
     )
     def customers_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             report = session.report.customers = customers.merge_customers(session, full=session.options.full)
         version = dg.DataVersion(report.profiles.input_digest)
         return dg.MaterializeResult(metadata=metadata.customers(session, report), data_version=version)
 
-    return customers_asset.with_attributes(
-        asset_key_replacements={dg.AssetKey("customers_asset"): dg.AssetKey("customers")}
-    )
+    return customers_asset
 
 
 def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
@@ -219,8 +214,7 @@ def _release(deadline: dg.FreshnessPolicy) -> dg.AssetsDefinition:
         required_resource_keys={SESSION},
     )
     def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             report = session.report.release = publish.publish(session, full=session.options.full)
         version = dg.DataVersion(report.version)
         return dg.MaterializeResult(metadata=metadata.release(session, report), data_version=version)
@@ -238,8 +232,7 @@ def _exports(settings: "Settings") -> dg.AssetsDefinition:
         required_resource_keys={SESSION},
     )
     def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the bare class
-        with failing_well():
-            session = _session(context)
+        with working(context) as session:
             session.report.exports = export.export_all(session)
         written: dict[str, Any] = {
             report.export.name: dg.MetadataValue.path(str(report.folder)) for report in session.report.exports
@@ -250,17 +243,17 @@ def _exports(settings: "Settings") -> dg.AssetsDefinition:
     return exports
 
 
-def _session(context: dg.AssetExecutionContext) -> Session:
-    opened: OpenedSession = context.resources.session
-    return opened()
-
-
 @contextlib.contextmanager
-def failing_well() -> Iterator[None]:
-    """Ask for another try where the machine may have been the trouble, and only there."""
+def working(context: dg.AssetExecutionContext) -> Iterator[Session]:
+    """Yield the run's session; ask for another try where the machine may have been the trouble."""
+    opened: OpenedSession = context.resources.session
+    session: Session | None = None
     try:
-        yield
+        session = opened()
+        yield session
     except CdpError as error:
+        if session is not None:
+            session.report.errors.setdefault((context.op_execution_context.op.name, None), error)
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, sqlite3.OperationalError) as error:
         if getattr(error, "errno", None) in _NOT_WORTH_A_RETRY:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @wait_option
 @quiet_option
 @click.pass_obj
-def command(context: Context, *, sources: tuple[str, ...], full: bool, wait_seconds: float, quiet: bool) -> int:
+def command(
+    context: Context, *, sources: tuple[str, ...], full: bool, wait_seconds: float, quiet: bool
+) -> int:
     """Land what is new, standardise it, find the people, publish a release, write the exports.
 
     A run with nothing new does no work. One that fails or is killed leaves the last release in place,

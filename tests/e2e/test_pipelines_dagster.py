@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp import durable
 from cdp.lake import Lake
 from cdp.ledger import Ledger
 from tests.pipelines_tools import (
@@ -130,6 +132,31 @@ class TestRecord:
         assert newest.status.value == "FAILURE"
         assert ledger_rows(own, "SELECT status FROM runs ORDER BY rowid DESC LIMIT 1") == [("failed",)]
 
+    @pytest.mark.parametrize(("number", "tries"), [(errno.EIO, 2), (errno.ENOSPC, 1)])
+    def test_trouble_of_the_machine_is_tried_again_unless_that_cannot_help(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, tries: int
+    ) -> None:
+        from pipelines import assets
+
+        monkeypatch.setattr(assets, "RETRY_SECONDS", 0)
+        workspace = make_shop(tmp_path / "shop")
+        failures = []
+
+        def fail_once(step: str) -> None:
+            if step.startswith("write 000001-") and not failures:
+                failures.append(step)
+                raise OSError(number, os.strerror(number))
+
+        with durable.crash_hook(fail_once):
+            if tries == 1:
+                with pytest.raises(OSError, match="No space left"):
+                    run(workspace, engine="dagster", now=TODAY)
+            else:
+                assert run(workspace, engine="dagster", now=TODAY).succeeded
+        assert len(failures) == 1
+        statuses = ledger_rows(workspace, "SELECT status FROM runs")
+        assert statuses == [("failed" if tries == 1 else "succeeded",)]
+
     def test_runs_whose_process_is_gone_are_marked_failed(self, own: Path) -> None:
         from pipelines.instance import PROCESS_TAG, mark_dead_runs, this_process
 
@@ -202,8 +229,8 @@ DG = (sys.executable, "-m", "dagster_dg_cli.cli")
 INTERRUPTIBLE_DG = (
     sys.executable,
     "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from dagster_dg_cli.cli import main; main()",
+    """import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
+from dagster_dg_cli.cli import main; main()""",
 )
 
 

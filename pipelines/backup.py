@@ -18,9 +18,11 @@ from cdp import durable
 from cdp.errors import CorruptError, UsageError
 from cdp.lake import CONFIG_FILE, Lake
 from cdp.ledger import Ledger, timestamp
+from pipelines.workspace import RATES
 
 MANIFEST = "backup.json"
 SERVE = "serve.sqlite"
+WRITTEN = (CONFIG_FILE, RATES)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
         source, target = workspace / relative, into / relative
         if not source.is_file():
             raise CorruptError(f"{relative} is listed but missing.", hint="`cdp doctor` shows what is wrong.")
-        if target.is_file() and target.stat().st_size == source.stat().st_size and relative != CONFIG_FILE:
+        if target.is_file() and target.stat().st_size == source.stat().st_size and relative not in WRITTEN:
             kept += 1
         else:
             _copy(source, target)
@@ -71,9 +73,8 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
 
 
 def _listed(workspace: Path, into: Path) -> Iterator[str]:
-    """Yield the configuration, and the landed files that the copied ledger lists."""
-    if (workspace / CONFIG_FILE).is_file():
-        yield CONFIG_FILE
+    """Yield what people wrote, and the landed files that the copied ledger lists."""
+    yield from (name for name in WRITTEN if (workspace / name).is_file())
     with Ledger(into / Lake(workspace).ledger_path.name, read_only=True) as ledger:
         for row in ledger.rows("SELECT path FROM files ORDER BY file_id"):
             yield row["path"]

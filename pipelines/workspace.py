@@ -9,6 +9,8 @@ from cdp.lake import CONFIG_FILE
 
 ENVIRONMENT = "CDP_WORKSPACE"
 DAGSTER_FOLDER = ".dagster"
+RATES = "rates.csv"
+"""Exchange rates (date, currency, rate): units of the workspace's currency for one of another, from a date on."""
 
 
 def folder() -> Path:

@@ -13,6 +13,7 @@ from pipelines.sources import connector_of
 from pipelines.stages.check import account
 
 if TYPE_CHECKING:
+    from connectors.inbox import InboxFile
     from connectors.landing import LandingReport
 
 
@@ -21,7 +22,8 @@ def land(session: Session, name: str) -> LandingReport:
     from connectors import landing
 
     source = session.settings.sources[name]
-    with session.stage("land", name) as counts, session.progress.step(f"Land {name}", None) as advance:
+    waiting = sum(file.size for file in new_files(session, name))
+    with session.stage("land", name) as counts, session.progress.step(f"Land {name}", waiting) as advance:
         report = landing.land(
             source,
             connector_of(source),
@@ -44,15 +46,17 @@ def land(session: Session, name: str) -> LandingReport:
 
 def is_pending(session: Session, name: str) -> bool:
     """Say whether source ``name`` has input that has not landed, or a batch that a dead run began."""
+    left = session.ledger.value("SELECT 1 FROM batches WHERE source = ? AND state = 'intent'", (name,))
+    return left is not None or bool(new_files(session, name))
+
+
+def new_files(session: Session, name: str) -> list[InboxFile]:
+    """Return the input files of source ``name`` that have not landed as they are now."""
     from connectors import inbox
 
-    source, ledger = session.settings.sources[name], session.ledger
-    left = ledger.value("SELECT 1 FROM batches WHERE source = ? AND state = 'intent'", (name,))
-    if left is not None:
-        return True
-    rows = ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (name,))
+    rows = session.ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (name,))
     cursors = {row["origin"]: row["cursor"] for row in rows}
-    return bool(inbox.files(session.lake.root, source.paths, cursors))
+    return inbox.files(session.lake.root, session.settings.sources[name].paths, cursors)
 
 
 def verify(session: Session, name: str, days: Iterable[str]) -> int:

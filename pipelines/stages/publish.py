@@ -13,12 +13,11 @@ from pipelines import digests, inputs, quality
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
 from pipelines.stages import customers, resolve
+from pipelines.workspace import RATES
 from warehouse import release as releases
 
 if TYPE_CHECKING:
     from warehouse.inputs import BuildInputs
-
-RATES = "rates.csv"
 
 _ID_CHANGES = pa.schema(
     [

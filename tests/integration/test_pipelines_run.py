@@ -390,3 +390,20 @@ def test_a_run_that_died_is_marked_when_the_next_one_starts(shop: Path) -> None:
         ("abandoned",),
         ("succeeded",),
     ]
+
+
+def test_amounts_are_converted_by_the_rates_that_lie_in_the_workspace(shop: Path) -> None:
+    run(shop)
+    edit(shop, "currency: GBP}", "currency: EUR}")
+    assert rows(run_in(shop), "SELECT DISTINCT amount_base FROM all_events") == [(None,)]
+    (shop / "rates.csv").write_text("date,currency,rate\n2026-01-01,GBP,1.20\n")
+    assert rows(run_in(shop), "SELECT amount_base FROM all_events WHERE event_id = 'A1'") == [(Decimal("56.40"),)]
+    assert rows(shop, "SELECT currency, revenue FROM customers WHERE full_name = 'Ann Archer'") == [
+        ("EUR", Decimal("56.40"))
+    ]
+    assert run(shop).nothing_new
+
+
+def run_in(shop: Path) -> Path:
+    run(shop)
+    return shop

@@ -139,7 +139,8 @@ class EventMapping(_Model):
         description="Event type of a row: a word of the vocabulary, or a rule over a column."
     )
     id: str | None = Field(
-        None, description="Column with the row's own id; without it equal content is the same row."
+        None,
+        description="Column with the row's own id; without it, and for lines of an event, content is the id.",
     )
     group_by: str | None = Field(None, description="Column that lines of one event share (an order number).")
     time: Ref | None = Field(None, description="When it happened.")
@@ -286,7 +287,7 @@ class ReleaseSettings(_Model):
     """Published releases."""
 
     keep: int = Field(2, ge=2, description="How many releases stay.")
-    masked: bool = Field(False, description="Also build a copy without direct personal data.")
+    masked: bool = Field(False, description="Reserved for a copy without direct personal data; only false is accepted yet.")
 
 
 class AlertSettings(_Model):

@@ -55,6 +55,8 @@ def check(settings: Settings, connectors: Collection[str] | None) -> Iterator[Pr
         yield from _source(name, source, settings, connectors)
     yield from _cron(settings.schedule)
     yield from _groups(settings)
+    if settings.release.masked:
+        yield Problem(("release", "masked"), "given true, expected false: masked copies are not built yet", None)
 
 
 def _own(settings: Settings) -> Iterator[Problem]:
@@ -97,6 +99,9 @@ def _event(event: EventMapping, path: Path) -> Iterator[Problem]:
             yield _unknown(name, EVENT_TYPES, "event type", (*path, "type", *below))
     if event.currency is not None and event.currency.value is not None:
         yield from _currency(event.currency.value, (*path, "currency"))
+    if event.group_by is not None and event.id not in (None, event.group_by):
+        what = f"given {event.id!r} beside group_by, expected {event.group_by!r} or no id"
+        yield Problem((*path, "id"), what, "The lines of one event are told apart by their content.")
     directions = (*DIRECTIONS,)
     if event.direction is not None and event.direction.value not in (None, *directions):
         yield _unknown(str(event.direction.value), directions, "direction", (*path, "direction", "value"))

@@ -37,8 +37,8 @@ class Explanation:
 
     Of one customer: ``path`` leads from a record of the left to one of the right over the strongest
     evidence, ``weakest`` is its lightest edge, ``without_it`` what would hold without that edge, and
-    ``against`` evidence that speaks for two people. Of two customers: ``held_back`` is evidence that did
-    not join them, ``shared`` their common values.
+    ``against`` evidence that speaks for two people, ``shared`` common values that link nobody. Of two
+    customers: ``held_back`` is evidence that did not join them, ``shared`` their common values.
     """
 
     left: Subject
@@ -67,7 +67,8 @@ def explain(connection: duckdb.DuckDBPyConnection, left_text: str, right_text: s
     left = _subject(connection, left_text, left_found, common)
     right = _subject(connection, right_text, right_found, common)
     if left.customer_id == right.customer_id:
-        return _one_customer(left, right, edges(connection, left.customer_id))
+        shared = _held_back_values(connection, left, right)
+        return _one_customer(left, right, edges(connection, left.customer_id), shared)
     return _two_customers(connection, left, right)
 
 
@@ -114,16 +115,35 @@ def is_link(edge: Edge) -> bool:
     return edge.match_weight is None or edge.match_weight > 0
 
 
-def _one_customer(left: Subject, right: Subject, found: Sequence[Edge]) -> Explanation:
+def _held_back_values(connection: duckdb.DuckDBPyConnection, left: Subject, right: Subject) -> list[Shared]:
+    """Return values that records of both have and that link nobody: what a reader would wonder about."""
+    rows = connection.execute(
+        """
+        SELECT v.type, v.value, min(h.reason) FROM (
+          SELECT type, namespace, value, flatten(list(record_keys)) AS record_keys FROM customer_identifiers
+          WHERE customer_id = $customer GROUP BY ALL) AS v
+        JOIN held_back_identifiers AS h ON h.type = v.type AND h.value = v.value
+          AND coalesce(h.namespace, '') = coalesce(v.namespace, '')
+        WHERE list_has_any(v.record_keys, $left) AND list_has_any(v.record_keys, $right)
+        GROUP BY ALL ORDER BY ALL
+        """,
+        {"customer": left.customer_id, "left": list(left.records), "right": list(right.records)},
+    ).fetchall()
+    return [Shared(*row) for row in rows]
+
+
+def _one_customer(
+    left: Subject, right: Subject, found: Sequence[Edge], shared: Sequence[Shared]
+) -> Explanation:
     links = [edge for edge in found if is_link(edge)]
     path = _widest_path(spanning_tree(links), left.records, right.records)
     pair = {*left.records, *right.records}
     against = [e for e in found if not is_link(e) and {e.left_record, e.right_record} <= pair]
     if not path:
-        return Explanation(left, right, against=against)
+        return Explanation(left, right, against=against, shared=shared)
     weakest = min(path, key=_strength)
     rest = [edge for edge in links if edge is not weakest]
-    return Explanation(left, right, path, weakest, _without(rest, left, right), against)
+    return Explanation(left, right, path, weakest, _without(rest, left, right), against, shared=shared)
 
 
 def _strength(edge: Edge) -> tuple[float, str, str]:

@@ -71,6 +71,10 @@ def _one(told: Explanation) -> Iterator[str]:
         yield "What speaks against it:"
         for edge in told.against:
             yield from _edge(edge)
+    if told.shared:
+        yield ""
+        yield "Not counted:"
+        yield from _common(told)
 
 
 def _two(told: Explanation) -> Iterator[str]:
@@ -83,11 +87,15 @@ def _two(told: Explanation) -> Iterator[str]:
             yield from _edge(edge)
     if told.shared:
         yield "What they have in common:"
-        for shared in told.shared:
-            reason = f": links nobody ({shared.held_back})" if shared.held_back else ""
-            yield f"  {shared.what.replace('_', ' ')} {shared.value}{reason}"
+        yield from _common(told)
     if not told.held_back and not told.shared:
         yield "They share no identifier and no value, and no evidence between them is known."
+
+
+def _common(told: Explanation) -> Iterator[str]:
+    for shared in told.shared:
+        reason = f": links nobody ({shared.held_back})" if shared.held_back else ""
+        yield f"  {shared.what.replace('_', ' ')} {shared.value}{reason}"
 
 
 def _pair(edge: Edge) -> str:

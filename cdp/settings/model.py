@@ -287,7 +287,9 @@ class ReleaseSettings(_Model):
     """Published releases."""
 
     keep: int = Field(2, ge=2, description="How many releases stay.")
-    masked: bool = Field(False, description="Reserved for a copy without direct personal data; only false is accepted yet.")
+    masked: bool = Field(
+        False, description="Reserved for a copy without direct personal data; only false is accepted yet."
+    )
 
 
 class AlertSettings(_Model):

@@ -56,7 +56,9 @@ def check(settings: Settings, connectors: Collection[str] | None) -> Iterator[Pr
     yield from _cron(settings.schedule)
     yield from _groups(settings)
     if settings.release.masked:
-        yield Problem(("release", "masked"), "given true, expected false: masked copies are not built yet", None)
+        yield Problem(
+            ("release", "masked"), "given true, expected false: masked copies are not built yet", None
+        )
 
 
 def _own(settings: Settings) -> Iterator[Problem]:

@@ -397,7 +397,9 @@ def test_amounts_are_converted_by_the_rates_that_lie_in_the_workspace(shop: Path
     edit(shop, "currency: GBP}", "currency: EUR}")
     assert rows(run_in(shop), "SELECT DISTINCT amount_base FROM all_events") == [(None,)]
     (shop / "rates.csv").write_text("date,currency,rate\n2026-01-01,GBP,1.20\n")
-    assert rows(run_in(shop), "SELECT amount_base FROM all_events WHERE event_id = 'A1'") == [(Decimal("56.40"),)]
+    assert rows(run_in(shop), "SELECT amount_base FROM all_events WHERE event_id = 'A1'") == [
+        (Decimal("56.40"),)
+    ]
     assert rows(shop, "SELECT currency, revenue FROM customers WHERE full_name = 'Ann Archer'") == [
         ("EUR", Decimal("56.40"))
     ]

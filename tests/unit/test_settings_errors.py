@@ -123,7 +123,10 @@ def test_a_mistake_is_named_with_its_place(text: str, says: str) -> None:
             "event.type: expected an event type, or a column that decides.",
         ),
         ("{time: at}", "event: the key 'type' is missing."),
-        ("{type: order_placed, id: line, group_by: order}", "event.id: given 'line' beside group_by, expected 'order'"),
+        (
+            "{type: order_placed, id: line, group_by: order}",
+            "event.id: given 'line' beside group_by, expected 'order'",
+        ),
         ("{type: order_placed, tme: at}", "event.tme: unknown key. Did you mean 'time'?"),
         ("{type: order_placed, time: {colum: at}}", "event.time.colum: unknown key. Did you mean 'column'?"),
         ("{type: order_placed, time: {}}", "event.time: expected either 'column' or 'value'."),

@@ -98,4 +98,6 @@ def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
         return TimeSql(instant, "false")
     either = f"CASE WHEN {iso.ambiguous} IS NOT NULL THEN {iso.ambiguous} WHEN {epoch} IS NULL THEN {other.ambiguous} END"
     # CASE leaves out the rows that are decided; AND would evaluate both sides for all of them.
-    return TimeSql(instant, f"CASE WHEN {text} IS NULL OR {aware} THEN false ELSE coalesce({either}, false) END")
+    return TimeSql(
+        instant, f"CASE WHEN {text} IS NULL OR {aware} THEN false ELSE coalesce({either}, false) END"
+    )

@@ -20,7 +20,8 @@ from connectors.protocol import CHUNK_ROWS, Chunk, Connector, Rejected
 if TYPE_CHECKING:
     import duckdb
 
-MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+# Mail services let messages of 25 MB through.
+MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
 GATHERED_BYTES = 128 * 1024 * 1024
 
 

@@ -161,7 +161,7 @@ def test_bad_pieces_are_named_and_the_rest_lands(web: Landing) -> None:
 
 
 def test_a_payload_over_the_limit_is_quarantined_whole(web: Landing) -> None:
-    large = call(7, blob="x" * (17 << 20))
+    large = call(7, blob="x" * (33 << 20))
     web.put("a.ndjson", large + "\n" + call(1))
     web.run()
     assert web.reasons() == {"quarantined:payload_too_large": 1}

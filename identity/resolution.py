@@ -21,7 +21,8 @@ from identity.score import Pairs, Scorer
 
 Rows = npt.NDArray[np.int64]
 _CLIP = 10_000  # no single pair outweighs the rest of two clusters
-_MISSING = -1_000  # a pair without any key in common: slight evidence against
+_AGAINST = 4  # fields that disagree are no independent witnesses: evidence against counts a quarter
+_MOST_COMPARED = 2_000  # records of a component up to which all its pairs are compared
 
 
 @dataclass(frozen=True)
@@ -187,18 +188,36 @@ def _cluster(
         np.concatenate([judged.cannot[0], settled[0]]),
         np.concatenate([judged.cannot[1], settled[1]]),
     )
-    inside = group[pairs.left] == group[pairs.right]
-    weight = np.clip(pairs.weight[inside], -_CLIP, _CLIP)
+    left, right = _within(group, mass > 0)
+    weight = np.clip(scorer.score(left, right).weight.astype(np.int64), None, _CLIP)
+    weight = np.where(weight < 0, -(-weight // _AGAINST), weight)
     labels = cluster.average_link(
         size,
-        (pairs.left[inside], pairs.right[inside], weight.astype(np.int64)),
-        cluster.Linkage(scorer.model.threshold, _MISSING, rules.max_cluster),
+        (left, right, weight),
+        cluster.Linkage(scorer.model.threshold, 0, rules.max_cluster),
         start,
         forbidden,
         mass,
     )
     attached = evidence.attach(labels, anchored, records, rules, forbidden)
     return _Clustered(attached.labels, unique, attached)
+
+
+def _within(group: Rows, among: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """All pairs of records of each component."""
+    rows = np.flatnonzero(among)
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    starts = np.flatnonzero(np.r_[True, group[rows][1:] != group[rows][:-1]])
+    sizes = np.diff(np.r_[starts, len(rows)])
+    lefts, rights = [], []
+    for size in np.unique(sizes[(sizes > 1) & (sizes <= _MOST_COMPARED)]):
+        one, two = np.triu_indices(size, 1)
+        block = rows[starts[sizes == size][:, None] + np.arange(size)]
+        lefts.append(block[:, one].ravel())
+        rights.append(block[:, two].ravel())
+    if not lefts:
+        return rows[:0], rows[:0]
+    return np.concatenate(lefts), np.concatenate(rights)
 
 
 def _start(size: int, judged: Judgements, unique: tuple[Rows, Rows, list[str]]) -> Rows:

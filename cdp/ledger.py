@@ -38,12 +38,14 @@ class Ledger:
         self.path = path
         self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
-        if not read_only:
-            try:
+        try:
+            if not read_only:
                 self._prepare()
-            except BaseException:
-                self.close()
-                raise
+            elif self._version() < len(MIGRATIONS):
+                Ledger(path).close()  # readers, too, know the newest tables only
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -63,8 +65,11 @@ class Ledger:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._migrate()
 
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
     def _migrate(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        version = self._version()
         if version > len(MIGRATIONS):
             raise CorruptError(
                 f"{self.path} was written by a newer cdp (ledger version {version}, this one knows {len(MIGRATIONS)}).",
@@ -72,6 +77,8 @@ class Ledger:
             )
         for number in range(version, len(MIGRATIONS)):
             with self.transaction(f"migrate {number + 1}"):
+                if self._version() > number:  # another process was faster
+                    continue
                 for statement in MIGRATIONS[number].split(";\n"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {number + 1}")

@@ -100,4 +100,18 @@ CREATE TABLE quality (
   passed INTEGER NOT NULL, observed TEXT, expected TEXT);
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+# Versions of the identity model, and what a generation was made from and changed.
+# ``records``: how many there were when the model was estimated. ``inputs``: digests by name, as JSON.
+_V2 = """
+CREATE TABLE models (
+  version TEXT PRIMARY KEY, created_at TEXT NOT NULL, run_id TEXT NOT NULL, records INTEGER NOT NULL,
+  path TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('current', 'candidate', 'retired')),
+  reason TEXT NOT NULL);
+CREATE UNIQUE INDEX one_current_model ON models (state) WHERE state = 'current';
+
+ALTER TABLE generations ADD COLUMN inputs TEXT;
+ALTER TABLE generations ADD COLUMN previous_records INTEGER;
+ALTER TABLE generations ADD COLUMN moved_records INTEGER
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)

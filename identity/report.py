@@ -160,6 +160,18 @@ def clusters_table(keys: pa.Array, labels: Rows, edges: Edges) -> pa.Table:
     return pa.table([keys, keys.take(pa.array(labels)), chance], schema=CLUSTERS)
 
 
+UNCERTAIN = 20_000
+_DOUBT = 4.25 * UNIT  # weights within it are probabilities between .05 and .95
+
+
+def uncertain_table(keys: pa.Array, pairs: Pairs, scorer: Scorer) -> pa.Table:
+    """The pairs nearest to even odds, at most ``UNCERTAIN``, in the form of the evidence."""
+    size = np.abs(pairs.weight.astype(np.int64))
+    near = np.flatnonzero(size <= _DOUBT)
+    order = np.lexsort((pairs.right[near], pairs.left[near], size[near]))[:UNCERTAIN]
+    return scored_table(keys, pairs.take(near[order]), scorer)
+
+
 def no_evidence() -> pa.Table:
     """An evidence table without rows."""
     return EVIDENCE.empty_table()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from cdp.errors import UsageError
 from identity import cluster, evidence, report, score
 from identity.compare import comparer
-from identity.model import Model
+from identity.model import UNIT, Model
 from identity.policy import IdentityPolicy
 from identity.records import HeldValue, RecordSet, encode
 from identity.score import Pairs, Scorer
@@ -34,13 +34,15 @@ class Resolution:
     edges inside clusters: left_record, right_record, kind, match_weight (bits, prior included),
     match_probability, reason, levels (list of comparison, level, weight, which sum to match_weight).
     ``held_back``: what, type, namespace, value, reason, records. ``model``: what was estimated, in a form
-    for JSON; ``version`` names it.
+    for JSON; ``version`` names it. ``uncertain``: candidate pairs near even odds, inside clusters and between
+    them, as ``evidence``.
     """
 
     clusters: pa.Table
     evidence: pa.Table
     held_back: pa.Table
     model: dict[str, Any]
+    uncertain: pa.Table
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def resolve(
     active[copies.copy] = False
     blocks = score.candidates(compared, active)
     threshold = score.AUTO_THRESHOLD if rules.threshold == "auto" else rules.threshold
-    frozen = Model.from_dict(dict(model)) if model else None
+    cut = int(np.rint(np.log2(threshold / (1 - threshold)) * UNIT))
+    frozen = replace(Model.from_dict(dict(model)), threshold=cut) if model else None
     sample = score.random_pairs(encoded.hashes, active)
     scorer, pairs = score.fit_and_score(compared, blocks, sample, threshold, frozen)
     same = scorer.score(copies.first, copies.copy)
@@ -269,4 +272,7 @@ def _report(
         "candidate_pairs": len(pairs),
         "oversize_blocks": oversize,
     }
-    return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model)
+    doubtful = (
+        report.uncertain_table(records.keys, pairs, scorer) if with_evidence else report.no_evidence()
+    )
+    return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model, doubtful)

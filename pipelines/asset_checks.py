@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipelines.assets import SESSION
+from pipelines.checks import stability
 from pipelines.checks.tables import IDENTITY_CHECKS
 from pipelines.session import Session
 from pipelines.stages import check
@@ -23,6 +24,9 @@ def table_checks() -> dg.AssetChecksDefinition:
                 one.name, asset=_IDENTITY, description=one.expected, blocking=one.severity == "structure"
             )
             for one in IDENTITY_CHECKS
+        ]
+        + [
+            dg.AssetCheckSpec(stability.NAME, asset=_IDENTITY, description=stability.EXPECTED, blocking=False)
         ],
         required_resource_keys={SESSION},
     )

@@ -18,6 +18,7 @@ from cdp import durable
 from cdp.errors import CorruptError, UsageError
 from cdp.lake import CONFIG_FILE, Lake
 from cdp.ledger import Ledger, timestamp
+from pipelines import models
 from pipelines.workspace import RATES
 
 MANIFEST = "backup.json"
@@ -78,6 +79,8 @@ def _listed(workspace: Path, into: Path) -> Iterator[str]:
     with Ledger(into / Lake(workspace).ledger_path.name, read_only=True) as ledger:
         for row in ledger.rows("SELECT path FROM files ORDER BY file_id"):
             yield row["path"]
+        # A model could be estimated again, but not the same one: a restored workspace keeps its customers.
+        yield from models.listed(ledger)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -130,7 +130,8 @@ def _identity(lake: Lake, ledger: Ledger) -> Finding:
     import pyarrow.parquet as pq
 
     from cdp.ids import customer_id
-    from pipelines.stages.resolve import SEQUENCE, newest
+    from pipelines.generations import newest
+    from pipelines.stages.resolve import SEQUENCE
 
     generation = newest(ledger)
     if generation is None:

@@ -78,6 +78,10 @@ def identity(session: Session, report: ResolveReport) -> Metadata:
         "ids created": report.created,
         "ids merged": report.merged,
         "ids split": report.split,
+        "records that changed customer": report.generation.moved_records or 0,
+        "share that changed customer": report.generation.changed_share or 0.0,
+        "cause": report.cause,
+        "model version": report.generation.model_version or "",
         "identifier values held back": report.held_back,
         "folder": dg.MetadataValue.path(str(session.lake.path(report.generation.path))),
     }

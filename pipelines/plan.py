@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.generations import newest
 from pipelines.session import Session
 from pipelines.stages import customers, export, land, publish, resolve, standardise
 from warehouse import release as releases
@@ -71,15 +72,15 @@ def make(session: Session, selection: Selection, sources: Sequence[str]) -> Plan
 
 def _resolved(session: Session) -> bool:
     """Say whether resolving would give the newest generation again; with no events, none is needed."""
-    known = resolve.newest(session.ledger)
+    known = newest(session.ledger)
     if known is None:
         return session.ledger.value("SELECT 1 FROM event_files WHERE current LIMIT 1") is None
-    return known.input_digest == resolve.input_digest(session)
+    return resolve.up_to_date(session, known)
 
 
 def _published(session: Session) -> bool:
     """Say whether publishing would give the current release again; with no records, none is needed."""
-    generation = resolve.newest(session.ledger)
+    generation = newest(session.ledger)
     if generation is None:
         return True
     profiles = customers.current(session.ledger, generation.generation)

@@ -7,6 +7,7 @@ from pathlib import Path
 from cdp import durable
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from pipelines import models
 
 GENERATIONS_KEPT = 2
 
@@ -17,6 +18,7 @@ def listed(lake: Lake, ledger: Ledger) -> set[str]:
         row[0]
         for row in ledger.rows("SELECT path FROM files UNION ALL SELECT path FROM event_files WHERE current")
     }
+    paths |= set(models.listed(ledger))
     for folder in identity_folders(ledger):
         paths |= {
             path.relative_to(lake.root).as_posix() for path in lake.path(folder).rglob("*") if path.is_file()

@@ -96,6 +96,22 @@ def _threshold(given: Any) -> Any:
     raise ValueError(f"given {given!r}, expected auto, or a number between 0 and 1")
 
 
+def _share(given: Any) -> Any:
+    text = str(given).strip() if isinstance(given, str | int | float) and not isinstance(given, bool) else ""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if 0 <= share <= 1:
+        return share
+    raise ValueError(f"given {given!r}, expected a share such as 2% or 0.02")
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share, json_schema_input_type=str | float),
+    Field(title="a share such as 2% or 0.02"),
+]
 Threshold = Annotated[Literal["auto"] | float, BeforeValidator(_threshold)]
 Ref = Annotated[ColumnRef, BeforeValidator(_ref, json_schema_input_type=str | ColumnRef)]
 Refs = Annotated[
@@ -258,6 +274,13 @@ class IdentitySettings(_Model):
         "auto",
         description="Match probability (0 to 1) from which records are one person; auto = the default.",
     )
+    changed_alert: Share = Field(
+        0.02, description="Warn where a run gives more than this share of known records another customer."
+    )
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides who is one person: all but alerts."""
+        return self.model_dump(exclude={"changed_alert"})
 
 
 class SurvivorshipSettings(_Model):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from cdp.errors import RunFailedError
 from cdp.schemas import ID_MAP
 from connectors import outcomes
 from pipelines import inputs, quality
 from pipelines.checks.model import CheckResult
+from pipelines.checks.stability import ids_stay
 from pipelines.checks.tables import blocking, check_generation
+from pipelines.generations import Generation, newest
 from pipelines.session import Session
 from pipelines.stages import resolve
 
@@ -56,7 +61,7 @@ def _sums(batch: outcomes.BatchCounts) -> str:
 
 def identity(session: Session) -> list[CheckResult]:
     """Check the newest generation; results are recorded once per run."""
-    generation = resolve.newest(session.ledger)
+    generation = newest(session.ledger)
     if generation is None:
         return []
     with session.stage("check"):
@@ -67,10 +72,17 @@ def identity(session: Session) -> list[CheckResult]:
             inputs.table(
                 ledger, "SELECT previous_customer_id, customer_id FROM redirects", resolve.REDIRECTS
             ),
-            inputs.judgements(ledger),
+            _judged(session, generation),
         )
+        results.append(ids_stay(generation, session.settings.identity.changed_alert))
         quality.record(session, results)
     return results
+
+
+def _judged(session: Session, generation: Generation) -> pa.Table:
+    """Return the judgements that the generation was made with: others may have been made since."""
+    path = session.lake.path(generation.path) / "judgements.parquet"
+    return pq.read_table(path) if path.is_file() else inputs.judgements(session.ledger)
 
 
 def verify_identity(session: Session) -> list[CheckResult]:

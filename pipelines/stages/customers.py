@@ -11,8 +11,8 @@ from cdp import durable
 from cdp.errors import RunFailedError
 from cdp.ledger import Ledger, timestamp
 from pipelines import digests, golden
+from pipelines.generations import Generation, newest
 from pipelines.session import Session
-from pipelines.stages.resolve import Generation, newest
 
 if TYPE_CHECKING:
     from cdp.settings import Settings

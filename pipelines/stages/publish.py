@@ -10,6 +10,7 @@ import pyarrow as pa
 from cdp.errors import RunFailedError
 from cdp.schemas import TIMESTAMP
 from pipelines import digests, inputs, quality
+from pipelines.generations import Generation, newest
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
 from pipelines.stages import customers, resolve
@@ -42,7 +43,7 @@ class PublishReport:
     rows: dict[str, int]
 
 
-def input_digest(session: Session, generation: resolve.Generation, profiles: customers.Profiles) -> str:
+def input_digest(session: Session, generation: Generation, profiles: customers.Profiles) -> str:
     """Return a digest over everything that decides the content of a release."""
     settings = session.settings
     rates = session.lake.path(RATES)
@@ -62,7 +63,7 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
 
     Raises :class:`RunFailedError` where the build does not add up; the old release stays current.
     """
-    generation = resolve.newest(session.ledger)
+    generation = newest(session.ledger)
     profiles = customers.current(session.ledger, generation.generation) if generation else None
     if generation is None or profiles is None:
         raise RunFailedError("There are no customers to publish yet.", hint="Run `cdp run`.")
@@ -85,7 +86,7 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
 
 
 def _inputs(
-    session: Session, generation: resolve.Generation, profiles: customers.Profiles, digest: str
+    session: Session, generation: Generation, profiles: customers.Profiles, digest: str
 ) -> BuildInputs:
     from warehouse.inputs import JUDGEMENTS, BuildInputs
     from warehouse.inputs import RATES as RATES_SCHEMA

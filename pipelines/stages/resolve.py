@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cdp import durable
 from cdp.ledger import Ledger, timestamp
 from cdp.schemas import ID_MAP
-from pipelines import digests, inputs, records
+from pipelines import digests, generations, inputs, models, records, uncertain
+from pipelines.generations import Generation, newest
+from pipelines.models import Fitted, ModelVersion
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from cdp.settings import IdentitySettings
     from identity.ids import IdAssignment
     from identity.policy import IdentityPolicy
+    from identity.resolution import Resolution
 
 SEQUENCE = "customer"
 SPILL = "identity/spill.tmp"
@@ -31,19 +31,11 @@ REDIRECTS = pa.schema([("previous_customer_id", pa.string()), ("customer_id", pa
 
 
 @dataclass(frozen=True)
-class Generation:
-    """One result of the identity stage, as the ledger lists it."""
-
-    generation: int
-    path: str
-    input_digest: str
-    records: int
-    customers: int
-
-
-@dataclass(frozen=True)
 class ResolveReport:
-    """What the identity stage did; ``unchanged`` when its inputs are those of the newest generation."""
+    """What the identity stage did; ``unchanged`` when its inputs are those of the newest generation.
+
+    ``cause`` says what had changed since, ``new_model`` why another model version was taken into use, if so.
+    """
 
     generation: Generation
     unchanged: bool
@@ -53,6 +45,8 @@ class ResolveReport:
     created: int = 0
     merged: int = 0
     split: int = 0
+    cause: str = ""
+    new_model: str | None = None
 
     @property
     def records(self) -> int:
@@ -65,23 +59,18 @@ class ResolveReport:
         return self.generation.customers
 
 
-def newest(ledger: Ledger) -> Generation | None:
-    """Return the newest generation, or None before the first."""
-    rows = ledger.rows(
-        "SELECT generation, path, input_digest, records, customers FROM generations "
-        "ORDER BY generation DESC LIMIT 1"
-    )
-    return Generation(**dict(rows[0])) if rows else None
-
-
 def input_digest(session: Session) -> str:
-    """Return a digest over everything that decides what the identity stage gives."""
-    judged = inputs.judgements(session.ledger)
-    return digests.digest(
-        inputs.events(session.lake, session.ledger).digest,
-        digests.rows_digest(list(zip(*judged.to_pydict().values(), strict=True))),
-        session.settings.identity,
-        digests.code("identity", "pipelines.records"),
+    """Return a digest over everything that decides what the identity stage gives, but for the model."""
+    return digests.digest(generations.current_inputs(session))
+
+
+def up_to_date(session: Session, known: Generation) -> bool:
+    """Say whether resolving would give a generation again: same inputs, and the model that is in use."""
+    model = models.current(session.ledger)
+    return (
+        known.input_digest == input_digest(session)
+        and model is not None
+        and model.version == known.model_version
     )
 
 
@@ -91,68 +80,92 @@ def resolve(session: Session, *, full: bool = False) -> ResolveReport:
     The generation's Parquet files come first, then one transaction with the id map, the sequence
     and what changed; until it commits, nothing of the new generation counts.
     """
-    digest = input_digest(session)
     known = newest(session.ledger)
-    if known is not None and known.input_digest == digest and not full:
+    if known is not None and not full and up_to_date(session, known):
         return ResolveReport(known, unchanged=True)
     with session.stage("resolve") as counts, session.progress.step("Resolve identities", 3) as advance:
-        report = _resolve(session, digest, advance=lambda: advance(1))
+        report = _resolve(session, known, advance=lambda: advance(1))
         counts |= {
             "records": report.records,
             "customers": report.customers,
             "created": report.created,
             "merged": report.merged,
             "split": report.split,
+            "known_before": report.generation.previous_records or 0,
+            "changed_customer": report.generation.moved_records or 0,
+            "cause": report.cause,
+            "model": report.generation.model_version or "",
+            "new_model": report.new_model or "",
         }
     return report
 
 
-def _resolve(session: Session, digest: str, *, advance: Callable[[], None]) -> ResolveReport:
-    from identity.ids import assign
+@dataclass(frozen=True)
+class _Chosen:
+    """The model to use (None: estimate one), its version, and why a new one would be needed."""
+
+    model: Fitted | None
+    version: ModelVersion | None
+    reason: str
+
+
+def _choose_model(session: Session, count: int) -> _Chosen:
+    version = models.current(session.ledger)
+    if version is None:
+        return _Chosen(None, None, "the first run")
+    if count >= models.GROWTH * version.records:
+        reason = (
+            f"{count} records, {models.GROWTH} times the {version.records} that the last one was made from"
+        )
+        return _Chosen(None, version, reason)
+    model = models.load(session.lake, version)
+    reason = "the records have other columns or rules" if model else "the file of the last one was gone"
+    return _Chosen(model, version, reason)
+
+
+def resolve_tables(
+    session: Session, tables: records.RecordTables, judged: pa.Table, model: Fitted | None
+) -> Resolution:
+    """Resolve records under the rules of ``cdp.yaml``, with a model or (None) a new one."""
     from identity.resolution import resolve as resolve_records
 
+    rules = policy(session.settings.identity)
+    return resolve_records(tables.records, tables.identifiers, judged, rules, model=model)
+
+
+def _resolve(session: Session, known: Generation | None, *, advance: Callable[[], None]) -> ResolveReport:
     lake, ledger = session.lake, session.ledger
-    events = inputs.events(lake, ledger)
-    tables = records.build(
-        events.files,
-        events.excluded,
-        grouped_sources=grouped_sources(session.settings),
-        temp_directory=lake.path(SPILL),
-    )
-    durable.remove(lake.path(SPILL))
+    made_from = generations.current_inputs(session)
+    tables = _records(session)
     advance()
-    resolution = resolve_records(
-        tables.records, tables.identifiers, inputs.judgements(ledger), policy(session.settings.identity)
-    )
+    judged = inputs.judgements(ledger)
+    chosen = _choose_model(session, tables.records.num_rows)
+    resolution = resolve_tables(session, tables, judged, chosen.model)
+    version = models.version_of(resolution.model)
+    is_new = chosen.version is None or chosen.version.version != version
     advance()
-    assignment = assign(
-        resolution.clusters.select(["record_key", "cluster_id"]),
-        _previous(ledger, resolution.clusters["record_key"]),
-        ledger.next_number(SEQUENCE),
-        inputs.table(ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", REDIRECTS),
-    )
+    assignment, before = assign_ids(ledger, resolution.clusters)
+    made_from["model"] = version
+    digest = digests.digest({name: made for name, made in made_from.items() if name != "model"})
     number = int(ledger.value("SELECT coalesce(max(generation), 0) FROM generations")) + 1
     generation = Generation(
         number,
-        f"identity/{number:06d}-{digest[:8]}",
+        f"identity/{number:06d}-{digests.digest(made_from)[:8]}",
         digest,
+        version,
         tables.records.num_rows,
         pc.count_distinct(assignment.id_map["customer_id"]).as_py(),
+        made_from,
+        before,
+        assignment.moved_records,
     )
-    _write(
-        lake.path(generation.path),
-        {
-            "records": tables.records,
-            "identifiers": tables.identifiers,
-            "values": tables.values,
-            "clusters": resolution.clusters,
-            "evidence": resolution.evidence,
-            "held_back": resolution.held_back,
-            "id_map": assignment.id_map,
-        },
-        resolution.model,
+    _write(session, generation, tables, resolution, assignment, judged)
+    if is_new:
+        models.write(lake, resolution.model)
+    cause = generations.cause(known, made_from)
+    changed = _commit(
+        session, generation, assignment, cause, (resolution.model, chosen.reason) if is_new else None
     )
-    changed = _commit(session, generation, assignment, str(resolution.model.get("version") or ""))
     advance()
     return ResolveReport(
         generation,
@@ -163,7 +176,37 @@ def _resolve(session: Session, digest: str, *, advance: Callable[[], None]) -> R
         created=changed.get("created", 0),
         merged=changed.get("merged", 0),
         split=changed.get("split", 0),
+        cause=cause,
+        new_model=chosen.reason if is_new else None,
     )
+
+
+def _records(session: Session) -> records.RecordTables:
+    lake = session.lake
+    events = inputs.events(lake, session.ledger)
+    tables = records.build(
+        events.files,
+        events.excluded,
+        grouped_sources=grouped_sources(session.settings),
+        temp_directory=lake.path(SPILL),
+    )
+    durable.remove(lake.path(SPILL))
+    return tables
+
+
+def assign_ids(ledger: Ledger, clusters: pa.Table) -> tuple[IdAssignment, int]:
+    """Give clusters their ids over those that the ledger holds; also return how many records had one."""
+    from identity.ids import assign
+
+    previous = _previous(ledger, clusters["record_key"])
+    redirects = "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1"
+    assignment = assign(
+        clusters.select(["record_key", "cluster_id"]),
+        previous,
+        ledger.next_number(SEQUENCE),
+        inputs.table(ledger, redirects, REDIRECTS),
+    )
+    return assignment, previous.num_rows
 
 
 def _previous(ledger: Ledger, keys: pa.ChunkedArray) -> pa.Table:
@@ -176,32 +219,43 @@ def _previous(ledger: Ledger, keys: pa.ChunkedArray) -> pa.Table:
     return known.filter(pc.is_in(known["record_key"], value_set=keys.combine_chunks()))
 
 
-def _write(folder: Path, tables: dict[str, pa.Table], model: dict[str, object]) -> None:
-    with durable.atomic_directory(folder) as temporary:
-        for name, table in tables.items():
-            pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
-        text = json.dumps(model, indent=1, sort_keys=True, default=float)
-        (temporary / "model.json").write_text(text, encoding="utf-8")
+def _write(
+    session: Session,
+    generation: Generation,
+    tables: records.RecordTables,
+    resolution: Resolution,
+    assignment: IdAssignment,
+    judged: pa.Table,
+) -> None:
+    files: Mapping[str, pa.Table] = {
+        "records": tables.records,
+        "identifiers": tables.identifiers,
+        "values": tables.values,
+        "clusters": resolution.clusters,
+        "evidence": resolution.evidence,
+        "uncertain": uncertain.rank(resolution.uncertain, resolution.clusters),
+        "held_back": resolution.held_back,
+        "judgements": judged,
+        "id_map": assignment.id_map,
+    }
+    generations.write(session.lake.path(generation.path), files, models.encode(resolution.model))
 
 
-def _commit(session: Session, generation: Generation, assignment: IdAssignment, model: str) -> dict[str, int]:
-    """Commit ids and generation in one transaction; return how many ids changed in which way."""
+def _commit(
+    session: Session,
+    generation: Generation,
+    assignment: IdAssignment,
+    cause: str,
+    new_model: tuple[Fitted, str] | None,
+) -> dict[str, int]:
+    """Commit ids, generation and model in one transaction; return how many ids changed in which way."""
     ledger, now = session.ledger, timestamp(session.now)
     changes = assignment.changes.to_pylist()
     with ledger.transaction("identity"):
-        ledger.execute(
-            "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                generation.generation,
-                generation.path,
-                generation.input_digest,
-                model or None,
-                generation.records,
-                generation.customers,
-                now,
-                session.run_id,
-            ),
-        )
+        if new_model is not None:
+            model, reason = new_model
+            models.record(session, model, records=generation.records, state="current", reason=reason)
+        generations.record(session, generation)
         ledger.execute_many(
             "INSERT INTO id_map VALUES (?, ?) ON CONFLICT (record_key) DO UPDATE "
             "SET customer_id = excluded.customer_id WHERE customer_id <> excluded.customer_id",
@@ -222,7 +276,7 @@ def _commit(session: Session, generation: Generation, assignment: IdAssignment, 
                     change["previous_customer_id"],
                     generation.generation,
                     session.run_id,
-                    change["reason"],
+                    f"{change['reason']} ({cause})",
                 )
                 for change in changes
             ],

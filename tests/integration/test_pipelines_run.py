@@ -351,7 +351,8 @@ def test_old_generations_and_releases_go(shop: Path) -> None:
         add_files(shop, {f"inbox/web/more{number}.jsonl": [call(60 + number, 0)]})
         run(shop, now=NOW + timedelta(hours=number))
     run(shop)
-    assert len([path for path in (shop / "identity").iterdir() if "profiles" not in path.name]) == 2
+    assert len([path for path in (shop / "identity").glob("0*") if "profiles" not in path.name]) == 2
+    assert len(list((shop / "identity/models").iterdir())) == 1
     assert len(list((shop / "releases").glob("2*"))) == 2
 
 

@@ -1,0 +1,103 @@
+"""Versions of the identity model: kept as files below ``identity/models/``, listed in the ledger.
+
+A version freezes what was estimated from the records: match weights, frequencies, thresholds. Runs use the
+*current* one, so that a customer does not change because others came in. Everything that knows how a model
+is stored stands in :func:`encode` and :func:`decode`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from cdp import durable
+from cdp.lake import Lake
+from cdp.ledger import Ledger, timestamp
+
+if TYPE_CHECKING:
+    from pipelines.session import Session
+
+FOLDER = "identity/models"
+GROWTH = 2
+"""A model serves until there are this many times the records that it was estimated from."""
+
+State = Literal["current", "candidate", "retired"]
+Fitted = Mapping[str, Any]
+"""A model as the engine gives and takes it."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version as the ledger lists it; ``records`` is how many it was estimated from."""
+
+    version: str
+    created_at: str
+    run_id: str
+    records: int
+    path: str
+    state: State
+    reason: str
+
+
+def version_of(model: Fitted) -> str:
+    """Return the name of a model: the engine's own, else a hash of its content."""
+    return str(model.get("version") or hashlib.sha256(encode(model)).hexdigest()[:16])
+
+
+def encode(model: Fitted) -> bytes:
+    """Return a model as bytes."""
+    return json.dumps(model, indent=1, sort_keys=True, default=float).encode()
+
+
+def decode(data: bytes) -> Fitted:
+    """Read what :func:`encode` wrote."""
+    found: Fitted = json.loads(data)
+    return found
+
+
+def versions(ledger: Ledger) -> list[ModelVersion]:
+    """Return all versions, oldest first."""
+    columns = "version, created_at, run_id, records, path, state, reason"
+    rows = ledger.rows(f"SELECT {columns} FROM models ORDER BY created_at, version")
+    return [ModelVersion(*row) for row in rows]
+
+
+def current(ledger: Ledger) -> ModelVersion | None:
+    """Return the version that runs use, or None before the first."""
+    return next((one for one in versions(ledger) if one.state == "current"), None)
+
+
+def load(lake: Lake, version: ModelVersion) -> Fitted | None:
+    """Return the model of a version, or None where its file is gone (it can be estimated again)."""
+    path = lake.path(version.path)
+    return decode(path.read_bytes()) if path.is_file() else None
+
+
+def write(lake: Lake, model: Fitted) -> str:
+    """Write the file of a model durably and return its path; the ledger lists it with :func:`record`."""
+    relative = f"{FOLDER}/{version_of(model)}/model.json"
+    durable.write_bytes(lake.path(relative), encode(model))
+    return relative
+
+
+def record(session: Session, model: Fitted, *, records: int, state: State, reason: str) -> None:
+    """List a model whose file has been written, inside the caller's transaction.
+
+    A new current version retires the one before, and so does a new candidate with its like.
+    """
+    ledger, version = session.ledger, version_of(model)
+    ledger.execute("UPDATE models SET state = 'retired' WHERE state = ? AND version <> ?", (state, version))
+    path = f"{FOLDER}/{version}/model.json"
+    ledger.execute(
+        "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (version) DO UPDATE SET "
+        "state = excluded.state, records = excluded.records, reason = excluded.reason",
+        (version, timestamp(session.now), session.run_id, records, path, state, reason),
+    )
+
+
+def listed(ledger: Ledger) -> list[str]:
+    """Return the paths of the files that are still needed: those of current and candidate versions."""
+    return [one.path for one in versions(ledger) if one.state != "retired"]

@@ -1,0 +1,175 @@
+"""Encoded records and how they grow: a batch is appended, nothing that stands is renumbered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from identity.kernels.buffers import concat
+from identity.values import NEVER, NO_TIMES, Codes, Column, Flags, Hashes, Multi, Times, Values, gather
+
+NAME_ROLES = ("given_name", "surname", "company")
+
+
+@dataclass(frozen=True)
+class HeldValue:
+    """An identifier value that links nobody, with the reason and the number of records that carry it."""
+
+    type: str
+    namespace: str
+    value: str
+    reason: str
+    records: int
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """N encoded records in the order of their arrival, every mapping sorted by its key.
+
+    ``order`` (``uint64[N]``) is the stable hash of each record key and breaks ties. ``columns`` by role or
+    text name; ``keys_only`` are derived columns that serve as blocking keys and are never compared
+    ("spoken name", "name key", "date key", "local part", "first word", "company by sound");
+    ``identifiers`` and ``placeholders`` (values that anybody types, held back) by (type, namespace).
+    """
+
+    keys: pa.Array
+    order: Hashes
+    spaces: dict[str, Values]
+    columns: dict[str, Column]
+    keys_only: dict[str, Column] = field(default_factory=dict)
+    identifiers: dict[tuple[str, str], Multi] = field(default_factory=dict)
+    placeholders: dict[tuple[str, str], Multi] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def texts(self, column: Column | Multi) -> pa.Array:
+        """One text per record, null where it has no value."""
+        codes = pa.array(column.codes, mask=column.codes < 0)
+        return self.spaces[column.space].texts.take(codes)
+
+    def has_name(self) -> Flags:
+        """Which records carry a name of a person or an organisation: ``bool[N]``."""
+        named = np.zeros(len(self), dtype=bool)
+        for role in NAME_ROLES:
+            if role in self.columns:
+                named |= self.columns[role].codes >= 0
+        return named
+
+
+def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValue]:
+    """The placeholder values that (live) records carry, by type, namespace and value."""
+    held = []
+    for (kind, namespace), column in records.placeholders.items():
+        values = records.spaces[column.space]
+        use = column.value if live is None else column.value[live[column.record]]
+        counts = np.bincount(use, minlength=len(values))
+        present = np.flatnonzero(counts)
+        found = zip(values.texts.take(pa.array(present)).to_pylist(), counts[present].tolist(), strict=True)
+        held += [HeldValue(kind, namespace, text, "placeholder value", count) for text, count in sorted(found)]
+    return held
+
+
+def append(state: RecordSet, batch: RecordSet) -> RecordSet:
+    """The records of the state, then those of the batch; codes of the state stay as they are.
+
+    Python's work is in proportion to the batch; what stands is copied at most. A record key may come again:
+    which of its rows counts is the caller's matter.
+    """
+    spaces, mapping = _spaces(state.spaces, batch.spaces)
+    sizes = (len(state), len(batch))
+    return RecordSet(
+        concat([state.keys, batch.keys]),
+        np.concatenate([state.order, batch.order]),
+        spaces,
+        _columns(state.columns, batch.columns, mapping, sizes),
+        _columns(state.keys_only, batch.keys_only, mapping, sizes),
+        _multis(state.identifiers, batch.identifiers, mapping, sizes),
+        _multis(state.placeholders, batch.placeholders, mapping, sizes),
+    )
+
+
+def _spaces(
+    state: Mapping[str, Values], batch: Mapping[str, Values]
+) -> tuple[dict[str, Values], dict[str, Codes]]:
+    spaces, mapping = dict(state), {}
+    for space, values in batch.items():
+        if space in state:
+            spaces[space], mapping[space] = state[space].union(values)
+        else:
+            spaces[space], mapping[space] = values, np.arange(len(values), dtype=np.int32)
+    return dict(sorted(spaces.items())), mapping
+
+
+def _columns(
+    state: Mapping[str, Column],
+    batch: Mapping[str, Column],
+    mapping: Mapping[str, Codes],
+    sizes: tuple[int, int],
+) -> dict[str, Column]:
+    made = {}
+    for name in sorted({*state, *batch}):
+        parts = [_none(size) for size in sizes]
+        if name in state:
+            parts[0] = state[name].codes
+        if name in batch:
+            parts[1] = gather(mapping[batch[name].space], batch[name].codes)
+        made[name] = Column((state.get(name) or batch[name]).space, np.concatenate(parts))
+    return made
+
+
+def _none(size: int) -> Codes:
+    return np.full(size, -1, dtype=np.int32)
+
+
+def _multis(
+    state: Mapping[tuple[str, str], Multi],
+    batch: Mapping[tuple[str, str], Multi],
+    mapping: Mapping[str, Codes],
+    sizes: tuple[int, int],
+) -> dict[tuple[str, str], Multi]:
+    made = {}
+    for name in sorted({*state, *batch}):
+        space = (state.get(name) or batch[name]).space
+        first = state.get(name) or _no_values(space, sizes[0])
+        second = batch.get(name) or _no_values(space, sizes[1])
+        own = mapping.get(space, np.empty(0, dtype=np.int32))
+        made[name] = Multi(
+            space,
+            np.concatenate([first.record, second.record + np.int32(sizes[0])]),
+            np.concatenate([first.value, gather(own, second.value)]),
+            np.concatenate([first.codes, gather(own, second.codes)]),
+            _times(first, second),
+        )
+    return made
+
+
+def _no_values(space: str, size: int) -> Multi:
+    return Multi(space, _none(0), _none(0), _none(size))
+
+
+def _times(first: Multi, second: Multi) -> Times:
+    if not len(first.seen) and not len(second.seen):
+        return NO_TIMES
+    parts = [m.seen if len(m.seen) else np.full(len(m.record), NEVER) for m in (first, second)]
+    return np.concatenate(parts)
+
+
+def representatives(size: int, record: Codes, value: Codes, hashes: npt.NDArray[np.uint64]) -> Codes:
+    """For each record its value with the smallest hash, -1 without; ``record`` ascends."""
+    codes = _none(size)
+    if not len(record):
+        return codes
+    fresh = np.r_[True, record[1:] != record[:-1]]
+    if fresh.all():
+        codes[record] = value
+        return codes
+    own = hashes[value]
+    starts = np.flatnonzero(fresh)
+    least = np.repeat(np.minimum.reduceat(own, starts), np.diff(np.r_[starts, len(record)]))
+    codes[record[own == least]] = value[own == least]
+    return codes

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -83,7 +84,7 @@ class Diagnostics:
 def diagnose(clusters: pa.Table, facts: Facts, *, examples: int = 3, largest: int = 5) -> Diagnostics:
     """Look for signs of wrong customers in ``clusters`` (record_key, cluster_id[, match_probability]).
 
-    Records without a row in ``clusters`` are customers of their own.
+    Records without a row in ``clusters`` are customers of their own. A sign whose fields nobody has is left out.
     """
     from cdp.duck import connect
 
@@ -94,8 +95,11 @@ def diagnose(clusters: pa.Table, facts: Facts, *, examples: int = 3, largest: in
         records, customers, alone = con.sql(
             "SELECT coalesce(sum(n), 0)::BIGINT, count(*), count(*) FILTER (n = 1) FROM sizes"
         ).fetchall()[0]
-        over = [_given_names(con, examples), *_birth_dates(con, examples), *_unique_ids(con, examples)]
-        under = [_shared(con, fields, examples) for fields in _SHARED]
+        fields = {row[0] for row in con.sql("SELECT DISTINCT field FROM facts").fetchall()}
+        over = [_given_names(con, examples)] if "given_name" in fields else []
+        over += _birth_dates(con, examples) if "birth_date" in fields else []
+        over += _unique_ids(con, sorted(fields), examples)
+        under = [_shared(con, pair, examples) for pair in _SHARED if fields >= set(pair)]
         return Diagnostics(records, customers, alone, tuple(over), tuple(under), _largest(con, largest))
 
 
@@ -109,7 +113,7 @@ def members(clusters: pa.Table, facts: Facts) -> pa.Table:
         if "match_probability" in clusters.column_names
         else pa.nulls(len(facts.keys), pa.float64())
     )
-    rows = pa.array(range(len(facts.keys)), pa.int32())
+    rows = pa.array(np.arange(len(facts.keys), dtype=np.int32))
     return pa.table([rows, facts.sources, customer, chance], ["record", "source", "customer", "probability"])
 
 
@@ -128,7 +132,11 @@ def _given_names(con: duckdb.DuckDBPyConnection, most: int) -> Finding:
             FROM told JOIN sizes USING (customer) WHERE field = 'given_name' AND length(norm) > 1
             GROUP BY ALL HAVING count(DISTINCT norm) > {MOST_NAMES} ORDER BY customer"""
     ).fetchall()
-    found = [(customer, n, kinds) for customer, n, given in rows if len(kinds := distinct_names(given)) > MOST_NAMES]
+    found = [
+        (customer, n, kinds)
+        for customer, n, given in rows
+        if len(kinds := distinct_names(given)) > MOST_NAMES
+    ]
     found.sort(key=lambda row: (-len(row[2]), -row[1], row[0]))
     shown = [Example((c,), n, tuple(("given_name", name) for name in kinds)) for c, n, kinds in found[:most]]
     about = f"more than {MOST_NAMES} given names that are no spellings or short forms of each other"
@@ -180,8 +188,7 @@ GROUP BY ALL HAVING count(DISTINCT d.norm) > 1
 """
 
 
-def _unique_ids(con: duckdb.DuckDBPyConnection, most: int) -> list[Finding]:
-    fields = [row[0] for row in con.sql("SELECT DISTINCT field FROM told ORDER BY 1").fetchall()]
+def _unique_ids(con: duckdb.DuckDBPyConnection, fields: Sequence[str], most: int) -> list[Finding]:
     chosen = [field for field in fields if field.partition("/")[0] in _UNIQUE_TYPES]
     return [
         _from_rows(

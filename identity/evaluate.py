@@ -62,15 +62,7 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
     0.3333333333333333
     """
     with duckdb.connect(":memory:") as con:
-        for name, table, column in (("truth", truth, "entity_id"), ("predicted", predicted, "cluster_id")):
-            con.register(name, table.select(["record_id", column]))
-            rows, keys = con.sql(f"SELECT count(*), count(DISTINCT record_id) FROM {name}").fetchall()[0]
-            if rows != keys:
-                raise UsageError(
-                    f"{rows - keys} records stand more than once in {name}",
-                    hint="expected one row per record_id",
-                )
-        con.execute(_SQL)
+        _contingency(con, truth, predicted)
         pairs = "coalesce(sum(n * (n - 1) / 2), 0)::BIGINT"
         (records,) = con.sql("SELECT coalesce(sum(n), 0)::BIGINT FROM cells").fetchall()[0]
         (common,) = con.sql(f"SELECT {pairs} FROM cells").fetchall()[0]
@@ -79,7 +71,8 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
             f"SELECT {pairs}, count(*), coalesce(max(n), 0)::BIGINT FROM clusters"
         ).fetchall()[0]
         precise, recalled = con.sql(
-            """SELECT coalesce(sum(c.n * c.n / k.n::DOUBLE), 0), coalesce(sum(c.n * c.n / e.n::DOUBLE), 0)
+            """SELECT coalesce(fsum(c.n * c.n / k.n::DOUBLE), 0),
+                 coalesce(fsum(c.n * c.n / e.n::DOUBLE), 0)
                FROM cells c JOIN clusters k USING (cluster) JOIN entities e USING (entity)"""
         ).fetchall()[0]
     precision, recall = common / found if found else 1.0, common / true if true else 1.0
@@ -99,6 +92,58 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
         b_recall,
         f1(b_precision, b_recall),
     )
+
+
+@dataclass(frozen=True)
+class SizeCount:
+    """How many entities of the truth, and how many predicted clusters, have so many records."""
+
+    records: str
+    entities: int
+    clusters: int
+
+
+_BOUNDS = (1, 2, 3, 4, 5, 10, 20, 50, 100, 500)
+
+
+def sizes(truth: pa.Table, predicted: pa.Table) -> tuple[SizeCount, ...]:
+    """Compare sizes of entities and clusters, over the records that ``truth`` has.
+
+    >>> import pyarrow as pa
+    >>> truth = pa.table({"record_id": ["a", "b", "c"], "entity_id": ["1", "1", "2"]})
+    >>> apart = pa.table({"record_id": ["a", "b"], "cluster_id": ["x", "y"]})
+    >>> [(s.records, s.entities, s.clusters) for s in sizes(truth, apart)]
+    [('1', 1, 3), ('2', 1, 0)]
+    """
+    with duckdb.connect(":memory:") as con:
+        _contingency(con, truth, predicted)
+        counts = [
+            dict(con.sql(f"SELECT n, count(*) FROM {kind} GROUP BY n").fetchall())
+            for kind in ("entities", "clusters")
+        ]
+    rows = []
+    for low, high in zip(_BOUNDS, (*(bound - 1 for bound in _BOUNDS[1:]), None), strict=True):
+        label = str(low) if low == high else f"{low}+" if high is None else f"{low}-{high}"
+        entities, clusters = (
+            sum(n for size, n in found.items() if size >= low and (high is None or size <= high))
+            for found in counts
+        )
+        if entities or clusters:
+            rows.append(SizeCount(label, entities, clusters))
+    return tuple(rows)
+
+
+def _contingency(con: duckdb.DuckDBPyConnection, truth: pa.Table, predicted: pa.Table) -> None:
+    """Count records by entity and cluster."""
+    for name, table, column in (("truth", truth, "entity_id"), ("predicted", predicted, "cluster_id")):
+        con.register(name, table.select(["record_id", column]))
+        rows, keys = con.sql(f"SELECT count(*), count(DISTINCT record_id) FROM {name}").fetchall()[0]
+        if rows != keys:
+            raise UsageError(
+                f"{rows - keys} records stand more than once in {name}",
+                hint="expected one row per record_id",
+            )
+    con.execute(_SQL)
 
 
 _SQL = """

@@ -49,7 +49,9 @@ def read_facts(records: pa.Table, identifiers: pa.Table | None = None) -> Facts:
     parts += _names(records)
     if identifiers is not None and identifiers.num_rows:
         parts += list(_identifiers(identifiers, keys))
-    sources = _text(records["source"]) if "source" in records.column_names else pa.nulls(len(keys), pa.string())
+    sources = (
+        _text(records["source"]) if "source" in records.column_names else pa.nulls(len(keys), pa.string())
+    )
     return Facts(keys, pa.concat_tables(parts) if parts else FACTS.empty_table(), sources)
 
 
@@ -159,9 +161,7 @@ def _identifiers(identifiers: pa.Table, keys: pa.Array) -> Iterator[pa.Table]:
     known = pc.is_valid(places)
     identifiers, places = identifiers.filter(known), places.filter(known)
     kinds, namespaces = _text(identifiers["type"]), pc.fill_null(_text(identifiers["namespace"]), "")
-    labels = pc.if_else(
-        pc.equal(namespaces, ""), kinds, pc.binary_join_element_wise(kinds, namespaces, "/")
-    )
+    labels = pc.if_else(pc.equal(namespaces, ""), kinds, pc.binary_join_element_wise(kinds, namespaces, "/"))
     values = _text(identifiers["value"])
     for label in sorted(pc.unique(labels).to_pylist()):
         chosen = pc.equal(labels, label)

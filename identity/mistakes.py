@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,7 +25,7 @@ from identity.facts import Facts
 if TYPE_CHECKING:
     import duckdb
 
-_CELLS = 20_000  # errors of one kind that are looked at; more are sampled by the hash of their records
+_CELLS = 10_000  # errors of one kind that are looked at; more are sampled by the hash of their records
 _SIDE = 4  # records of each side that are compared, to find the pair that shows an error
 _ALIKE = 0.88
 FALSE_MERGE = "false merge"
@@ -92,7 +93,8 @@ def find_mistakes(
 ) -> Mistakes:
     """Compare ``clusters`` (record_key, cluster_id) with ``truth`` (record_id, entity_id) and read the errors.
 
-    ``evidence``: that of the resolution, for weights and levels. ``most``: examples of each kind.
+    ``evidence``: weighed pairs (those of the resolution inside customers, and uncertain ones between them),
+    for weights and levels. ``most``: examples of each kind.
     """
     from cdp.duck import connect
     from identity.diagnostics import members
@@ -103,7 +105,10 @@ def find_mistakes(
         con.register("facts", facts.table)
         con.register("edges", _edges(evidence, facts))
         con.execute(_CELLS_SQL)
-        for name, (cell, group) in {FALSE_MERGE: ("merge", "customer"), MISSED_MATCH: ("miss", "entity")}.items():
+        for name, (cell, group) in {
+            FALSE_MERGE: ("merge", "customer"),
+            MISSED_MATCH: ("miss", "entity"),
+        }.items():
             con.execute(_parts_sql(cell, group))
             con.execute(_candidates_sql(cell, group, name))
         con.execute("CREATE TEMP TABLE candidates AS FROM merge_candidates UNION ALL FROM miss_candidates")
@@ -114,7 +119,7 @@ def find_mistakes(
         patterns = tuple(Pattern(*row) for row in con.sql(_PATTERNS_SQL).fetchall())
         rows = con.sql(_ranked_sql(most)).to_arrow_table().to_pylist()
         sides = _sides(con)
-    levels = _levels(rows, facts, evidence)
+    levels = _levels(rows, evidence)
     return Mistakes(
         false, missed, read, patterns, tuple(_mistake(row, facts.keys, sides, levels) for row in rows)
     )
@@ -123,7 +128,9 @@ def find_mistakes(
 def _numbered(truth: pa.Table, facts: Facts) -> pa.Table:
     rows = pc.index_in(truth["record_id"].cast(pa.string()), value_set=facts.keys).combine_chunks()
     known = pc.is_valid(rows)
-    return pa.table([rows.filter(known), truth["entity_id"].cast(pa.string()).filter(known)], ["record", "entity"])
+    return pa.table(
+        [rows.filter(known), truth["entity_id"].cast(pa.string()).filter(known)], ["record", "entity"]
+    )
 
 
 def _edges(evidence: pa.Table | None, facts: Facts) -> pa.Table:
@@ -135,7 +142,7 @@ def _edges(evidence: pa.Table | None, facts: Facts) -> pa.Table:
         pc.index_in(evidence[side].cast(pa.string()), value_set=facts.keys)
         for side in ("left_record", "right_record")
     ]
-    places = pa.array(range(evidence.num_rows), pa.int64())
+    places = pa.array(np.arange(evidence.num_rows))
     return pa.table([*ends, evidence["match_weight"], places], names)
 
 
@@ -161,12 +168,6 @@ WHERE place > 1"""
 def _candidates_sql(cell: str, group: str, kind: str) -> str:
     """Pairs that may show an error: evidence across the border, and the first records of both sides."""
     other = "entity" if group == "customer" else "customer"
-    crossing = f"""
-  UNION ALL
-  SELECT p.part, p.pairs, e.left_row, e.right_row, e.weight, e.place
-  FROM edges e JOIN placed l ON l.record = e.left_row JOIN placed r ON r.record = e.right_row
-  JOIN read_parts p ON p.customer = l.customer AND l.entity <> r.entity
-    AND (p.other = l.entity OR p.other = r.entity)"""
     return f"""
 CREATE OR REPLACE TEMP TABLE read_parts AS
 FROM {cell}_parts ORDER BY hash({group}, other), part LIMIT {_CELLS};
@@ -180,7 +181,11 @@ SELECT '{kind}' AS kind, part, pairs, left_row, right_row, max(weight) AS weight
   FROM read_parts p
   JOIN sides a ON a.whole = p.{group} AND a.portion = p.other AND a.place <= {_SIDE}
   JOIN sides b ON b.whole = p.{group} AND b.portion = p.core AND b.place <= {_SIDE}
-  {crossing if kind == FALSE_MERGE else ""})
+  UNION ALL
+  SELECT p.part, p.pairs, e.left_row, e.right_row, e.weight, e.place
+  FROM edges e JOIN placed l ON l.record = e.left_row JOIN placed r ON r.record = e.right_row
+  JOIN read_parts p ON p.{group} = l.{group} AND r.{group} = l.{group} AND l.{other} <> r.{other}
+    AND (p.other = l.{other} OR p.other = r.{other}))
 GROUP BY ALL"""
 
 
@@ -243,13 +248,12 @@ def _sides(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, int], tuple[Side, 
             ORDER BY left_row, right_row, field"""
     ).fetchall()
     return {
-        pair: tuple(Side(*row[2:]) for row in group) for pair, group in groupby(rows, lambda row: (row[0], row[1]))
+        pair: tuple(Side(*row[2:]) for row in group)
+        for pair, group in groupby(rows, lambda row: (row[0], row[1]))
     }
 
 
-def _levels(
-    rows: Sequence[Mapping[str, Any]], facts: Facts, evidence: pa.Table | None
-) -> dict[int, Mapping[str, Any]]:
+def _levels(rows: Sequence[Mapping[str, Any]], evidence: pa.Table | None) -> dict[int, Mapping[str, Any]]:
     places = [row["place"] for row in rows if row["place"] is not None]
     if evidence is None or not places:
         return {}

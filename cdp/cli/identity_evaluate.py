@@ -1,0 +1,225 @@
+"""`cdp identity evaluate`: how good the clusters are, by known truth and by signs that need none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cdp.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cdp.cli.main import Context
+    from identity.facts import Facts
+    from identity.truth import Truth
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: clusters (record_key, cluster_id), what their records say, and weighed pairs."""
+
+    clusters: pa.Table
+    facts: Facts
+    weighed: pa.Table | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+
+
+@click.command("evaluate")
+@click.option("--truth", type=_FILE, help="Which records are one entity (CSV, JSONL or Parquet).")
+@click.option("--predicted", type=_FILE, help="Clusters to evaluate, instead of the workspace's customers.")
+@click.option("--records", type=_FILE, help="With --predicted: what the records say, to read errors by.")
+@click.option("--id", "key", metavar="COLUMN", help="Column of the files that names a record.")
+@click.option("--entity", metavar="COLUMN", help="Column of the truth that names an entity.")
+@click.option("--errors", default=0, show_default=True, help="Show so many false merges and missed matches.")
+@click.option("--show-values", is_flag=True, help="Print personal data; else values are masked.")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Output.",
+)
+@click.pass_obj
+def evaluate(  # noqa: PLR0913 - one parameter per option
+    context: Context,
+    *,
+    truth: Path | None,
+    predicted: Path | None,
+    records: Path | None,
+    key: str | None,
+    entity: str | None,
+    errors: int,
+    show_values: bool,
+    chosen: str,
+) -> None:
+    """Say how good the clusters are.
+
+    With --truth: precision, recall and F1 over pairs of records and by B-cubed, sizes, and with --errors the
+    errors worth reading. The truth names records by record_key, by source and key, by an identifier (email,
+    user_id), or by the column of --id. Without --truth: only the signs of wrong customers.
+    """
+    from cdp.cli.evaluation_page import as_data, page
+
+    if truth is None and (predicted is not None or errors):
+        raise UsageError("there is no truth to compare with", hint="name a file with --truth")
+    known = read_table(truth) if truth else None
+    subject = (
+        _from_files(predicted, records, known, key, entity)
+        if predicted
+        else _from_workspace(context.workspace)
+    )
+    told = _evaluate(subject, known, key, entity, errors)
+    data = as_data(told, show_values=show_values)
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2) if chosen == "json" else page(data))
+
+
+def _evaluate(
+    subject: Subject, known: pa.Table | None, key: str | None, entity: str | None, errors: int
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from identity.diagnostics import diagnose
+    from identity.evaluate import evaluate as compare
+    from identity.evaluate import sizes
+    from identity.mistakes import find_mistakes
+    from identity.truth import read_truth
+
+    told: dict[str, Any] = {}
+    estimates = ("estimated_precision", "estimated_recall")
+    told |= {name: subject.model[name] for name in estimates if name in subject.model}
+    if known is not None:
+        found = read_truth(known, subject.facts, key=key, entity=entity)
+        predicted = subject.clusters.select(["record_key", "cluster_id"]).rename_columns(
+            ["record_id", "cluster_id"]
+        )
+        told["truth"] = _about(found)
+        told["accuracy"] = compare(found.table, predicted).to_dict()
+        told["sizes"] = [asdict(size) for size in sizes(found.table, predicted)]
+        if errors:
+            told["mistakes"] = find_mistakes(
+                found.table, subject.clusters, subject.facts, subject.weighed, most=errors
+            ).to_dict()
+    if subject.facts.table.num_rows:
+        told["diagnostics"] = diagnose(subject.clusters, subject.facts).to_dict()
+    return told
+
+
+def _about(found: Truth) -> dict[str, Any]:
+    return {
+        "rows": found.rows,
+        "records": found.table.num_rows,
+        "named_by": found.named_by,
+        "unknown": found.unknown,
+        "contradicted": found.contradicted,
+    }
+
+
+def _from_workspace(workspace: Path) -> Subject:
+    """Read the customers of the newest generation."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from identity.facts import read_facts
+
+    folder = generation_folder(workspace)
+    records, identifiers, id_map = (
+        pq.read_table(folder / f"{name}.parquet") for name in ("records", "identifiers", "id_map")
+    )
+    clusters = pq.read_table(folder / "clusters.parquet", columns=["record_key", "match_probability"])
+    named = clusters.join(id_map.rename_columns(["record_key", "cluster_id"]), "record_key")
+    weighed = [
+        pq.read_table(path)
+        for name in ("evidence", "uncertain")
+        if (path := folder / f"{name}.parquet").exists()
+    ]
+    names = ["left_record", "right_record", "match_weight", "reason", "levels"]
+    pairs = pa.concat_tables([table.select(names) for table in weighed], promote_options="permissive")
+    model = json.loads((folder / "model.json").read_bytes())
+    return Subject(named, read_facts(records, identifiers), pairs, model)
+
+
+def generation_folder(workspace: Path) -> Path:
+    """Return the folder of the newest generation of customers."""
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
+
+    lake = Lake(workspace)
+    path = None
+    if lake.ledger_path.exists():
+        with Ledger(lake.ledger_path) as ledger:
+            path = ledger.value("SELECT path FROM generations ORDER BY generation DESC LIMIT 1")
+    if path is None:
+        raise NotFoundError(
+            "There are no customers yet.", hint="`cdp resolve` finds them, `cdp run` does the whole job."
+        )
+    return lake.path(str(path))
+
+
+def _from_files(
+    predicted: Path, records: Path | None, known: pa.Table | None, key: str | None, entity: str | None
+) -> Subject:
+    """Read clusters from a file, and what is known about their records from another, or from the truth."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from identity import roles
+    from identity.facts import FACTS, Facts, read_facts
+    from identity.truth import entity_column, key_columns
+
+    table = read_table(predicted)
+    (id_column,) = key_columns(table.column_names, key if key in table.column_names else None)[-1:]
+    others = [name for name in table.column_names if name != id_column]
+    cluster_column = next(
+        (n for n in ("cluster_id", "customer_id", "cluster", "entity_id") if n in others), None
+    )
+    if cluster_column is None:
+        raise UsageError(
+            f"no column of {predicted.name} names clusters", hint="expected record_id and cluster_id"
+        )
+    clusters = pa.table({"record_key": table[id_column], "cluster_id": table[cluster_column]})
+    if "match_probability" in others:
+        chance = table["match_probability"].cast(pa.float64())
+        clusters = clusters.append_column("match_probability", chance)
+    source = read_table(records) if records else known
+    if source is not None:
+        name = key_columns(source.column_names, key if key in source.column_names else None)
+        labels = [entity_column(source.column_names, entity)] if records is None else []
+        rest = source.drop_columns(labels)
+        if len(name) == 1 and set(rest.column_names) - set(name) - {"source"}:
+            prepared = roles.prepare(rest, id_column=name[0])
+            return Subject(clusters, read_facts(prepared.records, prepared.identifiers))
+    keys = pc.unique(clusters["record_key"].cast(pa.string()))
+    return Subject(clusters, Facts(keys, FACTS.empty_table(), pa.nulls(len(keys), pa.string())))
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a file of rows, all columns as text: Parquet, JSONL, else CSV."""
+    import duckdb
+
+    from cdp.duck import connect, quote
+
+    kind = path.suffix.lower()
+    name = quote(str(path))
+    readers = {
+        ".parquet": f"read_parquet({name})",
+        ".jsonl": f"read_json({name}, format = 'newline_delimited')",
+        ".ndjson": f"read_json({name}, format = 'newline_delimited')",
+        ".json": f"read_json({name})",
+    }
+    with connect(memory_limit="4GB") as connection:
+        try:
+            reader = readers.get(kind, f"read_csv({name}, all_varchar = true, header = true)")
+            return connection.sql(f"SELECT COLUMNS(*)::VARCHAR FROM {reader}").to_arrow_table()
+        except duckdb.Error as error:
+            raise UsageError(
+                f"{path.name} could not be read as a table",
+                hint="expected CSV, JSONL or Parquet with a heading",
+            ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,154 +11,28 @@ import pyarrow.compute as pc
 
 from cdp.errors import UsageError, nearest
 from identity.normalise import contacts, dates
+from identity.role_content import (
+    by_content,
+    has_legal_form,
+    is_organisation_type,
+    is_record_type,
+    names_organisations,
+)
+from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words
 
-_NAMES: dict[str, str] = {
-    "full_name": "full name|fullname|name|customer name|person name|display name|contact name|"
-    "patient name|name full|contact",
-    "given_name": "given name|givenname|first name|firstname|fname|forename|first|given|name first|vorname|"
-    "prenom|christian name",
-    "middle_name": "middle name|middlename|mname|middle|middle initial|name middle|midl name|mi|second name",
-    "surname": "surname|last name|lastname|lname|family name|familyname|last|sname|name last|nachname|"
-    "nom|family",
-    "title": "title|salutation|name prefix|prefix|honorific|name prefx cd|anrede",
-    "suffix": "suffix|name suffix|generation|name sufx cd|generational suffix",
-    "gender": "gender|sex|gender code|sex code",
-    "birth_date": "birth date|birthdate|dob|date of birth|birthday|born|birth dt|date birth|geburtsdatum|"
-    "birth year|yob|year of birth",
-    "email": "email|e mail|mail|email address|emailaddress|e mail address|mail address|email 1|"
-    "email 2|work email|personal email",
-    "phone": "phone|telephone|tel|mobile|cell|phone number|phonenumber|telephone number|mobile phone|"
-    "cell phone|home phone|"
-    "work phone|phone 1|phone 2|fax|mobile number|landline|msisdn|full phone number|telefon",
-    "street": "street|address|address 1|address1|street address|address line 1|addr|addr1|"
-    "address line1|addr 1|address full|"
-    "full address|res street address|mail addr1|strasse|mailing address|postal address|"
-    "street name|home address|addressline1",
-    "street_number": "street number|house number|house no|street no|number|street num|house num|hausnummer",
-    "city": "city|town|suburb|locality|municipality|res city desc|city name|place|ort|ville",
-    "region": "region|state|province|county|state code|state name|st|county desc|state cd|bundesland|"
-    "department",
-    "postcode": "postcode|zip|zipcode|zip code|postal code|postalcode|post code|plz|zip5|zip 5|pc",
-    "country": "country|country code|nation|country name|land",
-    "company": "company|organisation|organization|org name|org|company name|business name|organisation name|"
-    "organization name|business|firm|account name|legal name|trade name|dba|org name 2|firma|"
-    "institution|facility name",
-    "national_id": "national id|national identifier|soc sec id|id number",
-    "occupation": "occupation|job|profession|job title",
-    "source": "source|data source|source system|system|dataset|origin",
-    "record_id": "record id|id|record key|rec id|row id|unique id|uid|recid|record no|identifier|key|ncid",
-}
-_BY_NAME = {phrase: role for role, phrases in _NAMES.items() for phrase in phrases.split("|")}
-_IDENTIFIER_WORDS = {
-    "ssn": "national_id",
-    "passport": "national_id",
-    "license": "national_id",
-    "licence": "national_id",
-    "taxid": "national_id",
-    "tin": "national_id",
-    "nin": "national_id",
-    "nhs": "national_id",
-    "lei": "external_id",
-    "vat": "national_id",
-    "duns": "external_id",
-    "loyalty": "external_id",
-    "membership": "external_id",
-    "member": "external_id",
-    "account": "external_id",
-    "customer": "external_id",
-    "policy": "external_id",
-    "tax": "national_id",
-    "handle": "handle",
-    "twitter": "handle",
-    "instagram": "handle",
-    "facebook": "handle",
-    "social": "handle",
-    "username": "handle",
-    "login": "handle",
-    "cookie": "anonymous_id",
-    "anonymous": "anonymous_id",
-    "device": "device",
-}
-_SEVERAL = frozenset(
-    {"email", "phone"}
-)  # roles of which a record may have several values: all become identifiers
-_SPLIT = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=\d)")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NUMBER = re.compile(r"\+?[\d\s().-]{9,20}")
+# Roles of which a record may have several values: all become identifiers.
+_SEVERAL = frozenset({"email", "phone"})
 _SAMPLE = 2_000
-_SHARE = 0.7
 _LONG_TEXT = 80
-
-
-@dataclass(frozen=True)
-class Role:
-    """Meaning of one column. ``role`` is a record role, ``identifier``, ``text`` or ``ignored``."""
-
-    role: str
-    identifier: str = ""
-    why: str = ""
-
-
-def _words(name: str) -> str:
-    return " ".join(part for part in _SPLIT.split(_CAMEL.sub(" ", name.strip()).lower()) if part)
-
-
-def by_name(name: str) -> Role | None:
-    """Read a column's meaning from its name alone.
-
-    >>> by_name("firstName").role, by_name("e-mail_address").role, by_name("loyalty_id").identifier
-    ('given_name', 'email', 'external_id')
-    """
-    phrase = _words(name)
-    joined = phrase.replace(" ", "")
-    for candidate in (phrase, joined, re.sub(r" ?\d+$", "", phrase)):
-        if candidate in _BY_NAME:
-            return Role(_BY_NAME[candidate], why="name")
-    parts = phrase.split()
-    for word in parts:
-        if word in _IDENTIFIER_WORDS:
-            return Role("identifier", _IDENTIFIER_WORDS[word], "name")
-    for length in (2, 1):
-        for place in range(len(parts) - length, -1, -1):
-            piece = " ".join(parts[place : place + length])
-            if piece in _BY_NAME and piece not in (
-                "name",
-                "first",
-                "last",
-                "number",
-                "st",
-                "id",
-                "key",
-                "place",
-                "title",
-                "mi",
-            ):
-                role = _BY_NAME[piece]
-                if role not in ("source", "record_id", "street_number"):
-                    return Role(role, why="name")
-    return None
-
-
-def by_content(values: Sequence[str]) -> Role | None:
-    """Read a column's meaning from a sample of its values.
-
-    >>> by_content(["ann@x.org", "bob@y.net"]).role
-    'email'
-    """
-    sample = [v for v in values if v and v.strip()]
-    if not sample:
-        return None
-
-    def share(test: Callable[[str], object]) -> float:
-        return sum(bool(test(v)) for v in sample) / len(sample)
-
-    if share(lambda v: "@" in v and contacts.email(v)) >= _SHARE:
-        return Role("email", why="content")
-    if share(lambda v: len(v.strip()) >= 6 and 1880 <= int(dates.parse_date(v)[:4] or 0) <= 2100) >= _SHARE:
-        return Role("birth_date", why="content")
-    if share(lambda v: _NUMBER.fullmatch(v.strip()) and re.search(r"[+() -]", v)) >= _SHARE:
-        return Role("phone", why="content")
-    return None
+_PLAUSIBLE = 0.3  # share of the values that must look like what a header promises
+_BY_CHANCE = (
+    0.1  # a text on which more pairs of strangers agree tells little, and such texts repeat each other
+)
+_RECORDS_PER_ID = 4.0
+_BIRTH = ("birth_year", "birth_month", "birth_day")
+_NOT_AN_ID = frozenset(
+    "household family group parent owner agent campaign order invoice product created".split()
+)
 
 
 def assign(
@@ -176,46 +49,132 @@ def assign(
             raise UsageError(
                 f"no column {column!r} for role {role!r}", hint=f"nearest: {near}" if near else None
             )
-        if role not in _NAMES and role not in ("text", "ignored"):
-            near = nearest(role, _NAMES)
+        if role not in NAMES and role not in ("text", "ignored"):
+            near = nearest(role, NAMES)
             raise UsageError(
-                f"unknown role {role!r}", hint=f"nearest: {near}" if near else f"roles: {', '.join(_NAMES)}"
+                f"unknown role {role!r}", hint=f"nearest: {near}" if near else f"roles: {', '.join(NAMES)}"
             )
         forced[column] = role
     found: dict[str, Role] = {}
+    samples = {column: _sample(table[column]) for column in table.column_names}
     for column in table.column_names:
         if column == id_column:
             found[column] = Role("record_id", why="given")
         elif column in forced:
             found[column] = Role(forced[column], why="given")
         else:
-            found[column] = _guess(column, table)
+            found[column] = _guess(column, table, samples[column])
+    _one_of_a_kind(found, table, samples)
+    _settle_names(found, samples)
+    _settle_birth(found, table, samples)
+    if "street" not in {role.role for role in found.values()}:
+        _demote(found, "street_number", table, samples)
     if id_column is None:
         _one_record_id(found, table)
     return found
 
 
-def _guess(column: str, table: pa.Table) -> Role:
-    sample = _sample(table[column])
+def _guess(column: str, table: pa.Table, sample: Sequence[str]) -> Role:
     if not sample:
         return Role("ignored", why="no values")
     named = by_name(column)
     content = by_content(sample)
     if content and content.role == "email":
         return content
-    if named and not (
-        named.role in ("full_name", "street", "phone") and content and content.role == "birth_date"
-    ):
-        return named
-    return content or _text_or_ignored(table.schema.field(column).type, sample)
+    if named and _plausible(named.role, sample):
+        misled = named.role in ("full_name", "street", "phone") and content and content.role == "birth_date"
+        if not misled:
+            return named
+    if header_words(column).endswith(" id") and named is None:
+        return _other_id(column, table)
+    return content or _text_or_ignored(table[column], sample)
 
 
-def _text_or_ignored(kind: pa.DataType, sample: Sequence[str]) -> Role:
+def _plausible(role: str, sample: Sequence[str]) -> bool:
+    """Whether enough values look like what the header promises."""
+    tests: dict[str, Callable[[str], object]] = {
+        "email": contacts.email,
+        "phone": lambda v: sum(ch.isdigit() for ch in v) >= 5,
+        "birth_date": dates.parse_date,
+        "birth_year": lambda v: v.strip()[:4].isdigit(),
+        "birth_month": dates.month,
+        "birth_day": lambda v: v.strip().split(".")[0].isdigit(),
+        "gender": lambda v: v.strip()[:1].isalpha(),
+    }
+    if role == "record_type":
+        return is_record_type(sample)
+    test = tests.get(role)
+    return test is None or sum(bool(test(v)) for v in sample) >= _PLAUSIBLE * len(sample)
+
+
+def _other_id(column: str, table: pa.Table) -> Role:
+    """An id that several records share, but never many, tells who somebody is; others say nothing."""
+    values = pc.drop_null(table[column])
+    distinct = pc.count_distinct(values).as_py()
+    shared = distinct < len(values) <= _RECORDS_PER_ID * distinct
+    if shared and _NOT_AN_ID.isdisjoint(header_words(column).split()):
+        return Role("identifier", "external_id", "name")
+    return Role("ignored", why="no id of a person")
+
+
+def _text_or_ignored(column: pa.ChunkedArray, sample: Sequence[str]) -> Role:
     if float(np.mean([len(v) for v in sample])) > _LONG_TEXT:
         return Role("ignored", why="long text")
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return Role("ignored", why="not text")
+    counts = np.asarray(pc.value_counts(pc.drop_null(column)).field("counts").to_numpy(), dtype=np.float64)
+    if float(((counts / counts.sum()) ** 2).sum()) > _BY_CHANCE:
+        return Role("ignored", why="too few different values")
     return Role("text", why="no better meaning")
+
+
+def _one_of_a_kind(found: dict[str, Role], table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
+    """What only the values suggest is believed of one column, and of none where a header says it."""
+    taken = {_kind(role) for role in found.values() if role.why != "content"}
+    for column, role in found.items():
+        if role.why == "content" and role.role not in _SEVERAL:
+            if _kind(role) in taken:
+                found[column] = _text_or_ignored(table[column], samples[column])
+            taken.add(_kind(role))
+
+
+def _kind(role: Role) -> str:
+    return "name" if role.role in ("full_name", "given_name", "surname", "company") else role.role
+
+
+def _settle_names(found: dict[str, Role], samples: Mapping[str, Sequence[str]]) -> None:
+    """A bare "name" is a surname beside given names, and an organisation's where its values say so."""
+    roles = {role.role for role in found.values()}
+    for column, role in found.items():
+        if role.role != "full_name" or role.why == "given" or header_words(column) not in NAME_HEADERS:
+            continue
+        if "given_name" in roles and "surname" not in roles:
+            found[column] = Role("surname", why="beside given names")
+        elif not roles & {"given_name", "surname", "birth_date"} and names_organisations(samples[column]):
+            found[column] = Role("company", why="content")
+
+
+def _settle_birth(found: dict[str, Role], table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
+    """Parts of a birth date serve where there is a year; a lone "birth day" is a whole date."""
+    roles = {role.role for role in found.values()}
+    if "birth_year" in roles and "birth_date" not in roles and _spelled_out(found):
+        return
+    for part in _BIRTH:
+        _demote(found, part, table, samples)
+
+
+def _spelled_out(found: Mapping[str, Role]) -> bool:
+    """Abbreviations such as "by" are believed only where all three parts stand together."""
+    parts = {role.role: column for column, role in found.items() if role.role in _BIRTH}
+    return len(parts) == len(_BIRTH) or len(header_words(parts["birth_year"]).replace(" ", "")) > 2
+
+
+def _demote(found: dict[str, Role], part: str, table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
+    """Read columns of a role anew by their values alone."""
+    for column, role in found.items():
+        if role.role == part and role.why != "given":
+            content = by_content(samples[column])
+            found[column] = content or _text_or_ignored(table[column], samples[column])
 
 
 def _one_record_id(found: dict[str, Role], table: pa.Table) -> None:
@@ -250,8 +209,9 @@ def prepare(
 ) -> Prepared:
     """Turn any table of people or organisations into records and identifiers.
 
-    Columns of one role are coalesced in the order of the table; e-mails, phones and ids become identifiers.
-    Without a unique id column the row number (from 0) is the ``record_key``.
+    Columns of one role are coalesced in the order of the table; e-mails, phones and ids become identifiers;
+    parts of a birth date become one; full names of organisations become their ``company``. Without a unique
+    id column the row number (from 0) is the ``record_key``.
     """
     roles = assign(table, mapping, id_column=id_column)
     key_column = next((column for column, role in roles.items() if role.role == "record_id"), None)
@@ -264,11 +224,14 @@ def prepare(
         values = _text(table[column])
         if role.role == "identifier" or role.role in _SEVERAL or role.role == "national_id":
             kind = role.identifier or role.role
-            namespace = "" if role.role in _SEVERAL else _words(column)
+            namespace = "" if role.role in _SEVERAL else header_words(column)
             parts.append(_identifier_rows(keys, values, kind, namespace))
             continue
         name = column if role.role == "text" else role.role
         columns[name] = pc.coalesce(columns[name], values) if name in columns else values
+    _join_birth(columns)
+    _join_surnames(columns)
+    _part_organisations(columns)
     if "source" not in columns:
         columns["source"] = pa.array(["all"] * table.num_rows)
     identifiers = (
@@ -279,7 +242,60 @@ def prepare(
     return Prepared(pa.table(columns), identifiers, roles)
 
 
+def _join_birth(columns: dict[str, pa.Array]) -> None:
+    """Year, month and day in one text ``yyyy-mm-dd``; the year alone where the others are not known."""
+    taken = {part: columns.pop(part) for part in _BIRTH if part in columns}
+    if "birth_year" not in taken:
+        return
+    year = pc.utf8_slice_codeunits(taken["birth_year"], 0, 4)
+    whole = year
+    if len(taken) == len(_BIRTH):
+        month, day = (_two_digits(taken[part]) for part in _BIRTH[1:])
+        whole = pc.coalesce(pc.binary_join_element_wise(year, month, day, "-"), year)
+    columns["birth_date"] = pc.coalesce(columns["birth_date"], whole) if "birth_date" in columns else whole
+
+
+def _two_digits(part: pa.Array) -> pa.Array:
+    encoded = pc.dictionary_encode(part)
+    texts = [f"{dates.month(v) or 0:02d}" if not v[:1].isdigit() else f"{int(float(v)):02d}" if _is_number(v) else None
+             for v in encoded.dictionary.to_pylist()]  # fmt: skip
+    return pa.array(texts, pa.string()).take(encoded.indices)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+def _join_surnames(columns: dict[str, pa.Array]) -> None:
+    second = columns.pop("second_surname", None)
+    if second is not None:
+        first = columns.get("surname", second)
+        both = pc.binary_join_element_wise(first, second, " ")
+        columns["surname"] = pc.coalesce(both, first, second) if "surname" in columns else second
+
+
+def _part_organisations(columns: dict[str, pa.Array]) -> None:
+    """Give names of organisations that stand among the full names of people to ``company``."""
+    if "full_name" not in columns:
+        return
+    encoded = pc.dictionary_encode(columns["full_name"])
+    legal = pa.array([has_legal_form(v) for v in encoded.dictionary.to_pylist()], pa.bool_())
+    moved = pc.fill_null(legal.take(encoded.indices), False)
+    if "record_type" in columns:
+        kinds = pc.dictionary_encode(columns["record_type"])
+        typed = pa.array([is_organisation_type(v) for v in kinds.dictionary.to_pylist()], pa.bool_())
+        moved = pc.coalesce(typed.take(kinds.indices), moved)
+    if not pc.any(moved).as_py():
+        return
+    nothing = pa.scalar(None, pa.string())
+    name = pc.if_else(moved, columns["full_name"], nothing)
+    columns["company"] = pc.coalesce(columns["company"], name) if "company" in columns else name
+    columns["full_name"] = pc.if_else(moved, nothing, columns["full_name"])
+
+
 def _text(column: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_floating(column.type) and pc.all(pc.equal(pc.floor(column), column)).as_py():
+        column = pc.cast(column, pa.int64())
     cast = pc.cast(column, pa.string())
     array = cast.combine_chunks() if isinstance(cast, pa.ChunkedArray) else cast
     blank = pc.equal(pc.utf8_trim_whitespace(array), "")
@@ -301,3 +317,6 @@ def _identifier_rows(keys: pa.Array, values: pa.Array, kind: str, namespace: str
             "value": values.filter(present),
         }
     )
+
+
+__all__ = ["Prepared", "Role", "assign", "by_content", "by_name", "prepare"]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from identity.normalise.text import fold
+
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -50,6 +52,17 @@ def day_first(values: Iterable[str]) -> bool:
             day += int(found[1]) > 12
             month += int(found[2]) > 12
     return day > month
+
+
+def month(value: str) -> int:
+    """The number of a month written as a number or a word; 0 where it is neither.
+
+    >>> month("3"), month("März"), month("Sept."), month("13")
+    (3, 3, 9, 0)
+    """
+    text = fold(value.strip()).rstrip(".")
+    number = int(float(text)) if text.replace(".", "", 1).isdigit() else _MONTHS.get(text, 0)
+    return number if number <= 12 else 0
 
 
 def _year(text: str) -> int:

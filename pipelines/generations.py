@@ -6,14 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdp import durable
+from cdp.lake import Lake
 from cdp.ledger import Ledger, timestamp
 from pipelines import digests, inputs
 from pipelines.session import Session
+
+MODEL_FILE = "model.json"
 
 _CAUSES: Mapping[str, str] = {
     "events": "new data",
@@ -62,6 +66,13 @@ def newest(ledger: Ledger) -> Generation | None:
     return Generation(**found | {"inputs": json.loads(found["inputs"] or "{}")})
 
 
+def model_description(lake: Lake, generation: Generation) -> dict[str, Any]:
+    """Return what the model of a generation says about itself; empty where the file is gone."""
+    path = lake.path(generation.path) / MODEL_FILE
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
 def current_inputs(session: Session) -> dict[str, str]:
     """Return digests over everything that decides what the identity stage gives, but for the model."""
     judged = inputs.judgements(session.ledger)
@@ -87,12 +98,13 @@ def cause(known: Generation | None, made_from: Mapping[str, str]) -> str:
     return " and ".join(changed) if changed else "all made again"
 
 
-def write(folder: Path, tables: Mapping[str, pa.Table], model: bytes) -> None:
-    """Write the files of a generation, whole or not at all; ``model`` is the one that it was made with."""
+def write(folder: Path, tables: Mapping[str, pa.Table], model: Mapping[str, Any]) -> None:
+    """Write the files of a generation, whole or not at all; ``model`` describes what it was made with."""
     with durable.atomic_directory(folder) as temporary:
         for name, table in tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
-        (temporary / "model.json").write_bytes(model)
+        text = json.dumps(model, indent=1, sort_keys=True, default=float)
+        (temporary / MODEL_FILE).write_text(text, encoding="utf-8")
 
 
 def record(session: Session, generation: Generation) -> None:

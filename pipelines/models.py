@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FOLDER = "identity/models"
 GROWTH = 2
 """A model serves until there are this many times the records that it was estimated from."""
+FILE = "model.json"
 
 State = Literal["current", "candidate", "retired"]
 Fitted = Mapping[str, Any]
@@ -58,6 +59,20 @@ def decode(data: bytes) -> Fitted:
     return found
 
 
+def describe(model: Fitted) -> dict[str, Any]:
+    """Return what a model says about itself, in a form for JSON."""
+    return dict(model)
+
+
+def estimated(model: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the precision and recall that a model (or its description) expects of its own resolution."""
+    precision, recall = model.get("estimated_precision"), model.get("estimated_recall")
+    return (
+        None if precision is None else float(precision),
+        None if recall is None else float(recall),
+    )
+
+
 def versions(ledger: Ledger) -> list[ModelVersion]:
     """Return all versions, oldest first."""
     columns = "version, created_at, run_id, records, path, state, reason"
@@ -78,7 +93,7 @@ def load(lake: Lake, version: ModelVersion) -> Fitted | None:
 
 def write(lake: Lake, model: Fitted) -> str:
     """Write the file of a model durably and return its path; the ledger lists it with :func:`record`."""
-    relative = f"{FOLDER}/{version_of(model)}/model.json"
+    relative = f"{FOLDER}/{version_of(model)}/{FILE}"
     durable.write_bytes(lake.path(relative), encode(model))
     return relative
 
@@ -90,7 +105,7 @@ def record(session: Session, model: Fitted, *, records: int, state: State, reaso
     """
     ledger, version = session.ledger, version_of(model)
     ledger.execute("UPDATE models SET state = 'retired' WHERE state = ? AND version <> ?", (state, version))
-    path = f"{FOLDER}/{version}/model.json"
+    path = f"{FOLDER}/{version}/{FILE}"
     ledger.execute(
         "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (version) DO UPDATE SET "
         "state = excluded.state, records = excluded.records, reason = excluded.reason",

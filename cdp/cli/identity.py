@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,5 +25,4 @@ def command() -> None:
 
 
 for _name, _module in COMMANDS.items():
-    if importlib.util.find_spec(_module) is not None:
-        command.add_command(getattr(importlib.import_module(_module), _name))
+    command.add_command(getattr(importlib.import_module(_module), _name))

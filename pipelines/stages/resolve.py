@@ -238,7 +238,7 @@ def _write(
         "judgements": judged,
         "id_map": assignment.id_map,
     }
-    generations.write(session.lake.path(generation.path), files, models.encode(resolution.model))
+    generations.write(session.lake.path(generation.path), files, models.describe(resolution.model))
 
 
 def _commit(

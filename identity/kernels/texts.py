@@ -38,10 +38,10 @@ def table(*, otherwise: int, digits: bool = False, letters: bool = False, keep: 
     return made
 
 
-def translate(texts: pa.Array, by: Table) -> tuple[pa.Array, Flags]:
+def translate(texts: pa.Array, by: Table, *, tidy: bool = True) -> tuple[pa.Array, Flags]:
     """Rewrite every text by a table; an unusual text becomes empty and is flagged (``bool[N]``).
 
-    Blanks that are written are single, and none stands at either end.
+    ``tidy``: blanks that are written are single, and none stands at either end.
 
     >>> plain = table(otherwise=32, digits=True, letters=True)
     >>> found, unusual = translate(pa.array([" Ann-Lee  2 ", "Zoë"]), plain)
@@ -49,19 +49,21 @@ def translate(texts: pa.Array, by: Table) -> tuple[pa.Array, Flags]:
     (['ann lee 2', ''], [False, True])
     """
     data, offsets = views(texts)
-    return _rewritten(data, offsets[:-1], offsets[1:], by)
+    return _rewritten(data, offsets[:-1], offsets[1:], by, tidy)
 
 
 def cut(data: Bytes, starts: Offsets, ends: Offsets) -> pa.Array:
     """The texts ``data[starts[i]:ends[i]]``."""
-    return _rewritten(data, starts, ends, _AS_IS)[0]
+    return _rewritten(data, starts, ends, _AS_IS, tidy=False)[0]
 
 
-def _rewritten(data: Bytes, starts: Offsets, ends: Offsets, by: Table) -> tuple[pa.Array, Flags]:
+def _rewritten(
+    data: Bytes, starts: Offsets, ends: Offsets, by: Table, tidy: bool  # noqa: FBT001
+) -> tuple[pa.Array, Flags]:
     size = len(starts)
     out = np.empty(int((ends - starts).sum()), dtype=np.uint8)
     places, unusual = np.zeros(size + 1, dtype=np.int64), np.zeros(size, dtype=bool)
-    _translate(data, starts, ends, by, by is not _AS_IS, out, places, unusual)
+    _translate(data, starts, ends, by, tidy, out, places, unusual)
     return strings(out[: int(places[-1])], places), unusual
 
 
@@ -130,19 +132,19 @@ def split_doors(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, Flags]:
     return cut(data, starts, number), cut(data, head, comma), cut(data, tail, end), usual
 
 
-def edges_equal(texts: pa.Array) -> Flags:
-    """Which texts are empty or begin and end with the same byte: ``bool[N]``.
+def alike_at_both_ends(texts: pa.Array) -> Flags:
+    """Which texts are empty, begin and end with the same byte, or have an end beyond ASCII: ``bool[N]``.
 
-    >>> edges_equal(pa.array(["777", "a17", ""])).tolist()
-    [True, False, True]
+    >>> alike_at_both_ends(pa.array(["777", "a17", "", "é1"])).tolist()
+    [True, False, True, True]
     """
     data, offsets = views(texts)
     starts, ends = offsets[:-1], offsets[1:]
     if not len(data):
         return np.ones(len(texts), dtype=bool)
     last = len(data) - 1
-    same = data[np.minimum(starts, last)] == data[np.clip(ends - 1, 0, last)]
-    return np.asarray(same | (starts == ends), dtype=bool)
+    one, two = data[np.minimum(starts, last)], data[np.clip(ends - 1, 0, last)]
+    return np.asarray((one == two) | (one > 127) | (two > 127) | (starts == ends), dtype=bool)
 
 
 _AS_IS = np.arange(256, dtype=np.int16)

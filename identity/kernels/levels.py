@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-_WORD = 64
+_ROUNDING = 1e-7  # a similarity of .9 may come out as .8999999999999999
 
 
 @_jit
@@ -107,10 +107,16 @@ def _banded(text, a, rows, b, cols, most):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def _may_be_near(rows, cols, one, two, most):  # type: ignore[no-untyped-def]
+    """Whether lengths and signatures of two texts allow ``most`` edits (each changes at most two bits)."""
+    return abs(rows - cols) <= most and _popcount(one ^ two) <= 2 * most
+
+
+@_jit
 def _near(text, start, bits, left, right, most):  # type: ignore[no-untyped-def]
     """Whether two values are at most ``most`` edits apart."""
     a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
-    if abs((a_end - a) - (b_end - b)) > most or _popcount(bits[left] ^ bits[right]) > 2 * most:
+    if not _may_be_near(a_end - a, b_end - b, bits[left], bits[right], most):
         return False
     return _edits(text, a, a_end, b, b_end, most) <= most
 
@@ -129,16 +135,37 @@ def _first_smaller(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
-    """Jaro–Winkler similarity (Winkler 1990): weight .1 for up to 4 letters of a common beginning, from .7."""
-    if not _first_smaller(text, a, a_end, b, b_end):
-        a, a_end, b, b_end = b, b_end, a, a_end
-    rows, cols = a_end - a, b_end - b
-    if rows == 0:
-        return 0.0
+def _matching(text, a, rows, b, cols):  # type: ignore[no-untyped-def]
+    """Matching letters of two texts of at most 64 units, and how many of them stand in another order."""
     reach = max(cols // 2 - 1, 0)
-    used_a = np.zeros(rows, np.bool_)
-    used_b = np.zeros(cols, np.bool_)
+    one = np.uint64(1)
+    used_a, used_b = np.uint64(0), np.uint64(0)
+    matches = 0
+    for i in range(rows):
+        unit = text[a + i]
+        for j in range(max(0, i - reach), min(cols, i + reach + 1)):
+            bit = one << np.uint64(j)
+            if used_b & bit == 0 and unit == text[b + j]:
+                used_a |= one << np.uint64(i)
+                used_b |= bit
+                matches += 1
+                break
+    swapped, j = 0, 0
+    for i in range(rows):
+        if used_a & (one << np.uint64(i)) != 0:
+            while used_b & (one << np.uint64(j)) == 0:
+                j += 1
+            if text[a + i] != text[b + j]:
+                swapped += 1
+            j += 1
+    return matches, swapped
+
+
+@_jit
+def _matching_long(text, a, rows, b, cols):  # type: ignore[no-untyped-def]
+    """``_matching`` for texts of any length."""
+    reach = max(cols // 2 - 1, 0)
+    used_a, used_b = np.zeros(rows, np.bool_), np.zeros(cols, np.bool_)
     matches = 0
     for i in range(rows):
         for j in range(max(0, i - reach), min(cols, i + reach + 1)):
@@ -147,8 +174,6 @@ def _jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
                 used_b[j] = True
                 matches += 1
                 break
-    if matches == 0:
-        return 0.0
     swapped, j = 0, 0
     for i in range(rows):
         if used_a[i]:
@@ -157,6 +182,23 @@ def _jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
             if text[a + i] != text[b + j]:
                 swapped += 1
             j += 1
+    return matches, swapped
+
+
+@_jit
+def _jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
+    """Jaro–Winkler similarity (Winkler 1990): weight .1 for up to 4 letters of a common beginning, from .7."""
+    if not _first_smaller(text, a, a_end, b, b_end):
+        a, a_end, b, b_end = b, b_end, a, a_end
+    rows, cols = a_end - a, b_end - b
+    if rows == 0:
+        return 0.0
+    if cols <= 64:
+        matches, swapped = _matching(text, a, rows, b, cols)
+    else:
+        matches, swapped = _matching_long(text, a, rows, b, cols)
+    if matches == 0:
+        return 0.0
     similarity = _jaro(matches, swapped // 2, rows, cols)
     prefix = 0
     while prefix < min(4, rows) and text[a + prefix] == text[b + prefix]:
@@ -170,20 +212,26 @@ def _jaro(matches, swapped, rows, cols):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _alike(text, start, bits, over, left, right, least):  # type: ignore[no-untyped-def]
-    """Whether the Jaro–Winkler similarity of two values is at least ``least``."""
-    a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
-    rows, cols = a_end - a, b_end - b
-    matches = min(_popcount(bits[left] & bits[right]) + min(over[left], over[right]), rows, cols)
+def _may_be_alike(rows, cols, one, two, spare, same_first, least):  # type: ignore[no-untyped-def]
+    """Whether lengths, signatures and first letters of two texts allow a Jaro–Winkler similarity."""
+    matches = min(_popcount(one & two) + spare, rows, cols)
     if matches == 0:
         return False
     bound = _jaro(matches, 0, rows, cols)
-    prefix = 0
-    while prefix < min(4, rows, cols) and text[a + prefix] == text[b + prefix]:
-        prefix += 1
-    if bound + prefix * 0.1 * (1.0 - bound) < least - 1e-9:
+    if same_first:
+        bound += min(4, rows, cols) * 0.1 * (1.0 - bound)
+    return bound >= least - _ROUNDING
+
+
+@_jit
+def _alike(text, start, bits, over, left, right, least):  # type: ignore[no-untyped-def]
+    """Whether the Jaro–Winkler similarity of two values is at least ``least``."""
+    a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
+    same_first = a < a_end and b < b_end and text[a] == text[b]
+    spare = min(over[left], over[right])
+    if not _may_be_alike(a_end - a, b_end - b, bits[left], bits[right], spare, same_first, least):
         return False
-    return _jaro_winkler(text, a, a_end, b, b_end) >= least
+    return _jaro_winkler(text, a, a_end, b, b_end) >= least - _ROUNDING
 
 
 @_jit
@@ -228,38 +276,74 @@ def _share(table, left, right):  # type: ignore[no-untyped-def]
 
 @_jit
 def _given(text, start, bits, over, family, left, right):  # type: ignore[no-untyped-def]
-    """Level of ``comparisons.GIVEN`` of two different names."""
-    short = min(start[left + 1] - start[left], start[right + 1] - start[right])
-    if short >= 3 and _near(text, start, bits, left, right, 1):
+    """Level of ``comparisons.GIVEN`` of two names, -1 where one is absent."""
+    if left < 0 or right < 0:
+        return -1
+    if left == right:
+        return 6
+    a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
+    rows, cols, one, two = a_end - a, b_end - b, bits[left], bits[right]
+    if (
+        min(rows, cols) >= 3
+        and _may_be_near(rows, cols, one, two, 1)
+        and _edits(text, a, a_end, b, b_end, 1) <= 1
+    ):
         return 5
-    if _share(family, left, right):
+    if family[left, 0] != 0 and family[right, 0] != 0 and _share(family, left, right):
         return 4
-    same_first = text[start[left]] == text[start[right]]
-    if short == 1:
+    same_first = text[a] == text[b]
+    if min(rows, cols) == 1:
         return 3 if same_first else 0
-    if _alike(text, start, bits, over, left, right, 0.84):
+    spare = min(over[left], over[right])
+    if (
+        _may_be_alike(rows, cols, one, two, spare, same_first, 0.84)
+        and _jaro_winkler(text, a, a_end, b, b_end) >= 0.84 - _ROUNDING
+    ):
         return 2
     return 1 if same_first else 0
 
 
 @_jit
 def _surname(text, start, bits, over, part, sound, left, right):  # type: ignore[no-untyped-def]
-    """Level of ``comparisons.SURNAME`` of two different names, not crossed with given names."""
-    short = min(start[left + 1] - start[left], start[right + 1] - start[right])
-    if (short >= 4 and _near(text, start, bits, left, right, 1)) or _alike(
-        text, start, bits, over, left, right, 0.9
+    """Level of ``comparisons.SURNAME`` of two names not crossed with given names, -1 where one is absent."""
+    if left < 0 or right < 0:
+        return -1
+    if left == right:
+        return 6
+    a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
+    rows, cols, one, two = a_end - a, b_end - b, bits[left], bits[right]
+    if (
+        min(rows, cols) >= 4
+        and _may_be_near(rows, cols, one, two, 1)
+        and _edits(text, a, a_end, b, b_end, 1) <= 1
     ):
         return 4
-    if _share(part, left, right):
+    spare = min(over[left], over[right])
+    if (
+        _may_be_alike(rows, cols, one, two, spare, text[a] == text[b], 0.9)
+        and _jaro_winkler(text, a, a_end, b, b_end) >= 0.9 - _ROUNDING
+    ):
+        return 4
+    # Names of one word share a part only with names of several.
+    if (part[left, 1] != 0 or part[right, 1] != 0 or part[left, 0] == part[right, 0]) and _share(
+        part, left, right
+    ):
         return 3
     return 1 if sound[left] != 0 and sound[left] == sound[right] else 0
 
 
 @_jit
-def _level_given(text, start, bits, over, family, left, right):  # type: ignore[no-untyped-def]
+def _nearly_same(text, start, bits, left, right):  # type: ignore[no-untyped-def]
+    """Whether two names are of level 5 or 6 of ``comparisons.GIVEN``: without it, nothing was swapped."""
     if left < 0 or right < 0:
-        return -1
-    return 6 if left == right else _given(text, start, bits, over, family, left, right)
+        return False
+    if left == right:
+        return True
+    a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
+    rows, cols = a_end - a, b_end - b
+    if min(rows, cols) < 3 or not _may_be_near(rows, cols, bits[left], bits[right], 1):
+        return False
+    return _edits(text, a, a_end, b, b_end, 1) <= 1
 
 
 @_jit
@@ -269,28 +353,28 @@ def names(  # type: ignore[no-untyped-def]
     """Fill the levels of given name and surname; names that differ as written are compared crosswise too."""
     for i in range(len(left)):
         gl, gr, sl, sr = given[left[i]], given[right[i]], surname[left[i]], surname[right[i]]
-        one = _level_given(text, start, bits, over, family, gl, gr)
-        two = -1
-        if sl >= 0 and sr >= 0:
-            two = 6 if sl == sr else _surname(text, start, bits, over, part, sound, sl, sr)
-        crossed = ((one <= 1 and two <= 1) or one < 0 or two < 0) and one != 6 and two != 6
-        if crossed and ((gl >= 0 and sr >= 0) or (sl >= 0 and gr >= 0)):
-            x = _level_given(text, start, bits, over, family, gl, sr)
-            y = _level_given(text, start, bits, over, family, gr, sl)
-            least, most = min(x, y), max(x, y)
-            both = least >= 2 and most >= 5 and least != 3
-            single = most >= 5 and one <= 1 and two <= 1 and not both
-            lone = gl < 0 or sl < 0 or gr < 0 or sr < 0
-            if both or (single and lone):
-                two = 5
-            elif single:
-                two = 2
-            if both:
-                one = most
-            elif single:
-                one = -1
+        one = _given(text, start, bits, over, family, gl, gr)
+        two = _surname(text, start, bits, over, part, sound, sl, sr)
         first[i] = one
         last[i] = two
+        if one == 6 or two == 6 or (one > 1 and two >= 0) or (two > 1 and one >= 0):
+            continue
+        if not (_nearly_same(text, start, bits, gl, sr) or _nearly_same(text, start, bits, gr, sl)):
+            continue
+        x = _given(text, start, bits, over, family, gl, sr)
+        y = _given(text, start, bits, over, family, gr, sl)
+        least, most = min(x, y), max(x, y)
+        both = least >= 2 and least != 3
+        single = one <= 1 and two <= 1 and not both
+        lone = gl < 0 or sl < 0 or gr < 0 or sr < 0
+        if both or (single and lone):
+            last[i] = 5
+        elif single:
+            last[i] = 2
+        if both:
+            first[i] = most
+        elif single:
+            first[i] = -1
 
 
 @_jit
@@ -492,3 +576,49 @@ def address(  # type: ignore[no-untyped-def]
                 if number[a] >= 0 and number[a] == number[b]:
                     level = 8 if here else 7
         out[i] = level if known else -1
+
+
+@_jit
+def middle_name(left, right, codes, text, start, bits, over, out):  # type: ignore[no-untyped-def]
+    """Fill the levels of ``comparisons.MIDDLE``."""
+    for i in range(len(left)):
+        a, b = codes[left[i]], codes[right[i]]
+        if a < 0 or b < 0:
+            out[i] = -1
+        elif a == b:
+            out[i] = 2
+        else:
+            close = text[start[a]] == text[start[b]] or _alike(text, start, bits, over, a, b, 0.9)
+            out[i] = 1 if close else 0
+
+
+@_jit
+def expect(left, right, codes, adjustment, exact, other, total):  # type: ignore[no-untyped-def]
+    """Add the most that a comparison may give, as far as equal and missing values tell."""
+    for i in range(len(left)):
+        a, b = codes[left[i]], codes[right[i]]
+        if a >= 0 and b >= 0:
+            if a == b:
+                total[i] += exact + (adjustment[a] if len(adjustment) else 0)
+            else:
+                total[i] += other
+
+
+@_jit
+def settle(  # type: ignore[no-untyped-def]
+    left, right, level, codes, adjustment, weights, household, shared, known, exact, other, total, related
+):
+    """Replace what was expected of a comparison (see ``expect``; ``known``: it was) by the weight of its level."""
+    top = len(weights) - 1
+    for i in range(len(left)):
+        a, b = codes[left[i]], codes[right[i]]
+        rarity = adjustment[a] if a >= 0 and a == b and len(adjustment) else 0
+        if not known:
+            total[i] -= other
+        elif a >= 0 and b >= 0:
+            total[i] -= exact + rarity if a == b else other
+        at = level[i]
+        if at >= 0:
+            gain = rarity if at == top else 0
+            total[i] += weights[at] + gain
+            related[i] += household[at] + (gain if shared else 0)

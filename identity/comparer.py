@@ -1,0 +1,257 @@
+"""Levels of agreement of pairs of records, by compiled measures.
+
+A ``Plan`` says which comparisons there are and where each finds its values; it belongs to the model version, so
+that increments are compared as the records before them were. ``Comparer`` binds a plan to records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from identity.comparisons import (
+    ADDRESS,
+    BIRTH,
+    COMPANY,
+    GENDER,
+    GIVEN,
+    MIDDLE,
+    SUFFIX,
+    SURNAME,
+    Comparison,
+    of_identifier,
+    of_text,
+)
+from identity.features import FeatureStore, Texts
+from identity.kernels import levels as kernels
+from identity.recordset import RecordSet
+from identity.values import Multi
+
+Rows = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.int32]
+Levels = npt.NDArray[np.int8]
+Fill = Callable[[Rows, Rows], tuple[Levels, ...]]
+_TEXT_LIMIT = 12
+_NO_VALUES = pa.array([], pa.string())
+_ADDRESS_ROLES = ("door", "street", "street_number", "postcode", "city", "region", "country")
+_SIMPLE = {
+    "middle_name": MIDDLE,
+    "suffix": SUFFIX,
+    "gender": GENDER,
+    "birth_date": BIRTH,
+    "company": COMPANY,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a comparison finds its values: ``kind`` is names, address, column, text or identifier."""
+
+    kind: str
+    name: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One comparison and its source."""
+
+    comparison: Comparison
+    source: Source
+
+
+Plan = tuple[Planned, ...]
+
+
+def plan(records: RecordSet) -> Plan:
+    """Choose the comparisons that the columns of the records allow."""
+    columns = records.columns
+    named = "given_name" in columns or "surname" in columns
+    chosen: list[Planned] = []
+    if named:
+        chosen += [Planned(GIVEN, Source("names", "given_name")), Planned(SURNAME, Source("names", "surname"))]
+    for role, comparison in _SIMPLE.items():
+        if role in columns:
+            # Among organisations the name is what tells one from the other; among people it is an employer.
+            own = replace(comparison, related=None) if comparison is COMPANY and not named else comparison
+            chosen.append(Planned(own, Source("column", role)))
+    if any(role in columns for role in ("postcode", "city", "street", "region")):
+        chosen.append(Planned(ADDRESS, Source("address")))
+    for (kind, namespace), identifier in sorted(records.identifiers.items()):
+        if len(identifier.record):
+            chosen.append(Planned(of_identifier(kind, namespace), Source("identifier", kind, namespace)))
+    used = {*_SIMPLE, "given_name", "surname", *_ADDRESS_ROLES}
+    texts = [name for name in sorted(columns) if name not in used][:_TEXT_LIMIT]
+    return (*chosen, *(Planned(of_text(name), Source("text", name)) for name in texts))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel: the comparisons whose levels it gives, and the column that tells equal values.
+
+    ``codes``: per comparison the column whose equal values the frequency adjustment looks up.
+    ``telling``: whether equal and missing values of ``codes`` alone say that the level is exact or absent.
+    """
+
+    rows: tuple[int, ...]
+    fill: Fill
+    codes: tuple[Codes, ...]
+    spaces: tuple[str, ...]
+    telling: bool
+    several: bool = False
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """A plan bound to records."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The comparisons in their order."""
+        return tuple(item.comparison for item in self.plan)
+
+    def levels(self, left: Rows, right: Rows) -> Levels:
+        """Matrix of levels, one row per comparison, one column per pair; -1 where a side has no value."""
+        out = np.full((len(self.plan), len(left)), -1, dtype=np.int8)
+        for step in self.steps:
+            for row, level in zip(step.rows, step.fill(left, right), strict=True):
+                out[row] = level
+        return out
+
+
+def bind(records: RecordSet, chosen: Plan, features: FeatureStore, large_domains: npt.NDArray[np.uint64]) -> Comparer:
+    """Bind a plan to records; ``large_domains``: hashes of e-mail domains that many people share."""
+    binder = _Binder(records, features, large_domains)
+    steps: list[Step] = []
+    for row, item in enumerate(chosen):
+        kind, name = item.source.kind, item.source.name
+        if kind == "names":
+            if name == "given_name":
+                steps.append(binder.names((row, row + 1)))
+        elif kind == "address":
+            steps.append(binder.address(row))
+        elif kind == "identifier":
+            steps.append(binder.identifier(row, name, item.source.namespace, item.comparison))
+        else:
+            steps.append(binder.column(row, name, item.comparison))
+    return Comparer(chosen, tuple(steps))
+
+
+class _Binder:
+    """Finds columns and features of a set of records for the kernels."""
+
+    def __init__(self, records: RecordSet, features: FeatureStore, large: npt.NDArray[np.uint64]) -> None:
+        self.records, self.features, self.large = records, features, large
+        self.nothing = np.full(len(records), -1, dtype=np.int32)
+
+    def codes(self, role: str) -> tuple[Codes, str]:
+        column = self.records.columns.get(role)
+        return (column.codes, column.space) if column is not None else (self.nothing, "")
+
+    def feature(self, kind: str, space: str) -> Any:
+        values = self.records.spaces.get(space)
+        return self.features.get(kind, space, values.texts if values is not None else _NO_VALUES)
+
+    def texts(self, space: str) -> Texts:
+        found: Texts = self.feature("texts", space)
+        return found
+
+    def names(self, rows: tuple[int, int]) -> Step:
+        given, surname = self.codes("given_name")[0], self.codes("surname")[0]
+        t, n = self.texts("name"), self.feature("names", "name")
+
+        def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
+            first, last = np.empty(len(left), np.int8), np.empty(len(left), np.int8)
+            kernels.names(
+                left, right, given, surname, t.text, t.start, t.bits, t.over, n.family, n.part, n.sound, first, last
+            )
+            return first, last
+
+        return Step(rows, fill, (given, surname), ("name", "name"), telling=False)
+
+    def address(self, row: int) -> Step:
+        region, postcode, city, street, number = (
+            self.codes(role) for role in ("region", "postcode", "city", "street", "street_number")
+        )
+        p, c, s = self.texts(postcode[1]), self.texts(city[1]), self.texts(street[1])
+        door, space = self.codes("door")
+
+        def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
+            out = np.empty(len(left), np.int8)
+            kernels.address(
+                left, right, region[0], postcode[0], city[0], street[0], number[0],
+                p.text, p.start, p.bits, c.text, c.start, c.bits, c.over, s.text, s.start, s.bits, s.over, out,
+            )  # fmt: skip
+            return (out,)
+
+        return Step((row,), fill, (door,), (space,), telling=False)
+
+    def column(self, row: int, name: str, comparison: Comparison) -> Step:
+        codes, space = self.codes(name)
+        fill = self._measure(name, codes, space, comparison.exact)
+        return Step((row,), fill, (codes,), (space,), telling=True)
+
+    def identifier(self, row: int, kind: str, namespace: str, comparison: Comparison) -> Step:
+        column = self.records.identifiers.get((kind, namespace))
+        if column is None:
+            return Step((row,), _absent, (self.nothing,), ("",), telling=True)
+        fill = self._measure(kind if kind in ("email", "phone") else "identifier", column.codes, column.space, comparison.exact)
+        several = len(column.record) > int((column.codes >= 0).sum())
+        if several:
+            fill = _any_shared(fill, column, len(self.records), comparison.exact)
+        return Step((row,), fill, (column.codes,), (column.space,), telling=True, several=several)
+
+    def _measure(self, name: str, codes: Codes, space: str, exact: int) -> Fill:
+        """The kernel of one column, with its features."""
+        if name in ("suffix", "gender") or not space:
+            return partial(_one, kernels.same, (codes, exact))
+        t = self.texts(space)
+        if name == "birth_date":
+            number = self.feature("dates", space).number
+            return partial(_one, kernels.birth_date, (codes, number, t.text, t.start, t.bits))
+        if name == "email":
+            e = self.feature("emails", space)
+            rare = ~np.isin(e.domain, self.large)
+            return partial(_one, kernels.email, (codes, t.text, t.start, t.bits, e.local, rare))
+        if name == "phone":
+            return partial(_one, kernels.phone, (codes, t.text, t.start, t.bits))
+        if name == "identifier":
+            return partial(_one, kernels.near, (codes, t.text, t.start, t.bits, 1, 5, 1, exact))
+        if name == "middle_name":
+            return partial(_one, kernels.middle_name, (codes, t.text, t.start, t.bits, t.over))
+        if name == "company":
+            return partial(_one, kernels.company, (codes, t.text, t.start, t.bits, t.over))
+        return partial(_one, kernels.alike, (codes, t.text, t.start, t.bits, t.over, 0.88, 1, exact))
+
+
+def _one(kernel: Callable[..., None], arguments: tuple[Any, ...], left: Rows, right: Rows) -> tuple[Levels, ...]:
+    out = np.empty(len(left), np.int8)
+    kernel(left, right, *arguments, out)
+    return (out,)
+
+
+def _absent(left: Rows, _right: Rows) -> tuple[Levels, ...]:
+    return (np.full(len(left), -1, np.int8),)
+
+
+def _any_shared(fill: Fill, column: Multi, size: int, exact: int) -> Fill:
+    """Raise levels to ``exact`` where two records share any of several values."""
+    order = np.lexsort((column.value, column.record))
+    begin = np.searchsorted(column.record[order], np.arange(size + 1)).astype(np.int64)
+    value = column.value[order]
+
+    def shared(left: Rows, right: Rows) -> tuple[Levels, ...]:
+        (out,) = fill(left, right)
+        kernels.share_value(left, right, begin, value, exact, out)
+        return (out,)
+
+    return shared

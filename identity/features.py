@@ -1,0 +1,166 @@
+"""What comparisons need to know of each distinct value, worked out once: text as code units, sounds, parts.
+
+Features of a value depend on the value alone. They are append-only like the dictionary that they belong to, so
+that an increment works out those of its new values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity.kernels.hashing import hash_texts
+from identity.kernels.levels import signatures, to_utf16
+from identity.normalise.nicknames import families
+from identity.normalise.text import consonant_code
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Values as UTF-16 code units in one buffer (value v: ``text[start[v]:start[v + 1]]``) with signatures."""
+
+    text: npt.NDArray[np.uint16]
+    start: npt.NDArray[np.int64]
+    bits: Hashes
+    over: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, values: pa.Array) -> Texts:
+        """Read the values of an Arrow string array."""
+        array = pc.cast(values, pa.large_string())
+        offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1, array.offset * 8)
+        data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+        text = np.empty(int(offsets[-1] - offsets[0]), np.uint16)
+        start = np.empty(len(array) + 1, np.int64)
+        used = to_utf16(data, offsets, text, start)
+        bits, over = np.zeros(len(array), np.uint64), np.zeros(len(array), np.uint8)
+        text = text[:used].copy() if used < len(text) else text
+        signatures(text, start, bits, over)
+        return cls(text, start, bits, over)
+
+    def joined(self, other: Texts) -> Texts:
+        """These values, then the other's."""
+        return Texts(
+            np.concatenate([self.text, other.text]),
+            np.concatenate([self.start, other.start[1:] + self.start[-1]]),
+            np.concatenate([self.bits, other.bits]),
+            np.concatenate([self.over, other.over]),
+        )
+
+
+@dataclass(frozen=True)
+class NameFeatures:
+    """Of names: ids of nickname families (0 pads), hashes of the name's parts (0 pads), hash of its sound."""
+
+    family: npt.NDArray[np.int32]
+    part: Hashes
+    sound: Hashes
+
+    @classmethod
+    def of(cls, values: pa.Array) -> NameFeatures:
+        """Work out the features of normalised names."""
+        known = families()
+        width = max(map(len, known.values()))
+        table = np.zeros((len(known) + 1, width), np.int32)
+        for place, ids in enumerate(known.values()):
+            table[place, : len(ids)] = np.asarray(ids) + 1
+        found = pc.index_in(values, value_set=pa.array(list(known), values.type))
+        family = table[pc.fill_null(found, len(known)).to_numpy(zero_copy_only=False)]
+        texts = values.to_pylist()
+        sound = _hash_or_zero([consonant_code(text.replace(" ", "")) for text in texts])
+        return cls(family, _parts(values, texts), sound)
+
+
+def _parts(values: pa.Array, texts: list[str]) -> Hashes:
+    """The name written as one word, and its two longest words."""
+    part = np.zeros((len(texts), 3), np.uint64)
+    part[:, 0] = hash_texts(values)
+    several = np.flatnonzero(pc.match_substring(values, " ").to_numpy(zero_copy_only=False))
+    pieces = [texts[place].split() for place in several]
+    longest = [sorted({p for p in words if len(p) > 2}, key=lambda p: (-len(p), p))[:2] for words in pieces]
+    part[several, 0] = _hash_or_zero(["".join(words) for words in pieces])
+    for slot in (0, 1):
+        part[several, slot + 1] = _hash_or_zero([w[slot] if len(w) > slot else "" for w in longest])
+    return part
+
+
+def _hash_or_zero(texts: list[str]) -> Hashes:
+    hashes = np.asarray(hash_texts(pa.array(texts, pa.string())), dtype=np.uint64)
+    hashes[np.fromiter((not text for text in texts), bool, len(texts))] = 0
+    return hashes
+
+
+@dataclass(frozen=True)
+class EmailFeatures:
+    """Of e-mail addresses: hash of the name part (0 where it is short), hash of the domain."""
+
+    local: Hashes
+    domain: Hashes
+
+    @classmethod
+    def of(cls, values: pa.Array) -> EmailFeatures:
+        """Split at the last @."""
+        local = pc.replace_substring_regex(values, "@[^@]*$", "")
+        hashes = np.array(hash_texts(local), dtype=np.uint64)
+        hashes[pc.utf8_length(local).to_numpy(zero_copy_only=False) < 4] = 0
+        domain = pc.replace_substring_regex(values, "^.*@", "")
+        return cls(hashes, np.asarray(hash_texts(domain), dtype=np.uint64))
+
+
+@dataclass(frozen=True)
+class DateFeatures:
+    """Of dates: yyyymmdd as a number."""
+
+    number: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: pa.Array) -> DateFeatures:
+        """Read eight digits."""
+        return cls(pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False))
+
+
+F = TypeVar("F")
+MAKERS: dict[str, Callable[[pa.Array], Any]] = {
+    "texts": Texts.of,
+    "names": NameFeatures.of,
+    "emails": EmailFeatures.of,
+    "dates": DateFeatures.of,
+}
+
+
+def joined(first: Any, second: Any) -> Any:
+    """Features of values one after the other."""
+    if isinstance(first, Texts):
+        return first.joined(second)
+    parts = (np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(first))
+    return type(first)(*parts)
+
+
+class FeatureStore:
+    """Features by space and kind, extended on demand to the values that a space has now."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[int, Any]] = {}
+
+    def get(self, kind: str, space: str, values: pa.Array) -> Any:
+        """Features of ``kind`` of all ``values``; those that were known before are not worked out again."""
+        size, found = self._found.get((space, kind), (0, None))
+        if found is None or size < len(values):
+            fresh = MAKERS[kind](values.slice(size))
+            found = fresh if found is None else joined(found, fresh)
+            self._found[space, kind] = len(values), found
+        return found
+
+    def fork(self) -> FeatureStore:
+        """A store that may go on with other values, without touching this one."""
+        other = FeatureStore()
+        other._found = dict(self._found)
+        return other

@@ -1,0 +1,195 @@
+"""Match weights of pairs of records under a model.
+
+``score`` gives everything about each pair; ``above`` gives only the pairs that reach a weight, and drops the
+others as soon as the comparisons that are left cannot make up for what is lost. Both give equal weights.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from identity.comparer import Comparer, Rows, Step
+from identity.components import Edges
+from identity.kernels import levels as kernels
+from identity.model import Ints, Model, household_term, probability
+
+Levels = npt.NDArray[np.int8]
+_CHUNK = 1 << 17
+_NO_ADJUSTMENT = np.empty(0, np.int32)
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Weighed pairs: row numbers, levels, weights in 1/1000 bit with prior and household term.
+
+    ``levels`` and ``frequency``: one row per comparison, one column per pair.
+    """
+
+    left: Rows
+    right: Rows
+    levels: Levels
+    frequency: npt.NDArray[np.int16]
+    household: Ints
+    weight: Ints
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(
+            self.left[chosen],
+            self.right[chosen],
+            self.levels[:, chosen],
+            self.frequency[:, chosen],
+            self.household[chosen],
+            self.weight[chosen],
+        )
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A comparison's tables for the kernels."""
+
+    codes: npt.NDArray[np.int32]
+    adjustment: npt.NDArray[np.int32]
+    weights: Ints
+    household: Ints
+    shared: bool
+    known: bool
+    exact: int
+    other: int
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A comparer with a model; ``adjustments``: per comparison the frequency adjustment by value code, or None."""
+
+    comparer: Comparer
+    model: Model
+    adjustments: tuple[npt.NDArray[np.int32] | None, ...]
+
+    def score(self, left: Rows, right: Rows) -> Pairs:
+        """Compare and weigh pairs of records, with all levels."""
+        levels = self.comparer.levels(left, right)
+        frequency = np.zeros(levels.shape, np.int16)
+        total = np.full(len(left), self.model.prior, np.int32)
+        related = np.zeros(len(left), np.int32)
+        for step in self.comparer.steps:
+            for row, codes in zip(step.rows, step.codes, strict=True):
+                level, comparison = levels[row], self.comparer.comparisons[row]
+                adjustment = self.adjustments[row]
+                if adjustment is not None:
+                    one, two = codes[left], codes[right]
+                    equal = (level == comparison.exact) & (one >= 0) & (one == two)
+                    frequency[row, equal] = adjustment[one[equal]]
+                rarity = frequency[row].astype(np.int32)
+                total += np.append(self.model.weights[row], 0).astype(np.int32)[level] + rarity
+                related += np.append(self.model.household[row], 0).astype(np.int32)[level]
+                if comparison.related is not None:
+                    related += rarity
+        household = household_term(self.model, related)
+        return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
+
+    def above(self, chunks: Iterable[tuple[Rows, Rows]], floor: int) -> Iterator[Edges]:
+        """The pairs whose weight is at least ``floor``; chunks are scored by two threads, in order."""
+        waiting: deque[Future[Edges]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for left, right in _slices(chunks):
+                if len(waiting) > THREADS:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(self._above, left, right, floor))
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _above(self, left: Rows, right: Rows, floor: int) -> Edges:
+        total = np.full(len(left), self.model.prior, np.int32)
+        related = np.zeros(len(left), np.int32)
+        for step in self._order:
+            for row in step.rows:
+                table = self._tables[row]
+                if table.known:
+                    kernels.expect(left, right, table.codes, table.adjustment, table.exact, table.other, total)
+                else:
+                    total += np.int32(table.other)
+        for step in self._order:
+            keep = np.flatnonzero(total >= floor)
+            if len(keep) < len(left):
+                left, right, total, related = left[keep], right[keep], total[keep], related[keep]
+            if not len(left):
+                break
+            for row, level in zip(step.rows, step.fill(left, right), strict=True):
+                t = self._tables[row]
+                kernels.settle(
+                    left, right, level, t.codes, t.adjustment, t.weights, t.household,
+                    t.shared, t.known, t.exact, t.other, total, related,
+                )  # fmt: skip
+        weight = (total + household_term(self.model, related)).astype(np.int32)
+        keep = np.flatnonzero(weight >= floor)
+        return Edges(left[keep], right[keep], weight[keep])
+
+    @cached_property
+    def _tables(self) -> tuple[_Weighed, ...]:
+        found: dict[int, _Weighed] = {}
+        for step in self.comparer.steps:
+            for row, codes in zip(step.rows, step.codes, strict=True):
+                found[row] = self._table(step, row, codes)
+        return tuple(found[row] for row in range(len(found)))
+
+    def _table(self, step: Step, row: int, codes: npt.NDArray[np.int32]) -> _Weighed:
+        comparison, weights = self.comparer.comparisons[row], self.model.weights[row].astype(np.int32)
+        adjustment = self.adjustments[row]
+        adjustment = _NO_ADJUSTMENT if adjustment is None else adjustment
+        rarest = int(adjustment.max()) if len(adjustment) else 0
+        best = int(weights[:-1].max())
+        if not step.telling:
+            best = max(0, best, int(weights[-1]) + max(rarest, 0))
+        elif step.several:
+            best = max(best, int(weights[-1]))
+        return _Weighed(
+            codes,
+            adjustment,
+            weights,
+            self.model.household[row].astype(np.int32),
+            comparison.related is not None,
+            step.telling,
+            int(weights[-1]),
+            best,
+        )
+
+    @cached_property
+    def _order(self) -> tuple[Step, ...]:
+        """Steps by how much they may take away from what was expected, the most first."""
+
+        def loss(step: Step) -> int:
+            return sum(self._tables[row].other - int(self._tables[row].weights[0]) for row in step.rows)
+
+        return tuple(sorted(self.comparer.steps, key=lambda step: (-loss(step), step.rows)))
+
+
+def _slices(chunks: Iterable[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:
+    for left, right in chunks:
+        for start in range(0, len(left), _CHUNK):
+            yield left[start : start + _CHUNK], right[start : start + _CHUNK]
+
+
+def estimated_accuracy(weight: Ints, threshold: int) -> dict[str, float]:
+    """Precision and recall that the model itself expects of the pairs at the threshold, without any labels.
+
+    Recall is relative to the matches among the given pairs.
+    """
+    chance = probability(weight)
+    taken = weight >= threshold
+    expected, total = float(chance[taken].sum()), float(chance.sum())
+    return {
+        "estimated_precision": expected / int(taken.sum()) if taken.any() else 1.0,
+        "estimated_recall": expected / total if total else 1.0,
+    }

@@ -1,0 +1,150 @@
+"""A model version: everything that was learned from data, frozen.
+
+Levels and weights, frequencies of values, what normalisation learned, blocking keys and their cap. Under one
+version the partition of records depends on the records alone, so that increments and full rebuilds agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from identity.candidates import KeySpec
+from identity.comparer import Plan, Planned, Source
+from identity.frozen import Frozen
+from identity.model import UNIT, Ints, Model
+
+Hashes = npt.NDArray[np.uint64]
+_MOST_ADJUSTMENT = 6 * UNIT
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """How much rarer than usual the values of a comparison are, in 1/1000 bit.
+
+    ``hashes``: sorted hashes of the values that at least two records had; ``single``: for all other values.
+    """
+
+    hashes: Hashes
+    adjustment: Ints
+    single: int
+
+    @classmethod
+    def of(cls, codes: npt.NDArray[np.int32], hashes: Hashes) -> Frequencies:
+        """Count the values of a column: log2(mean frequency / frequency of the value)."""
+        counts = np.bincount(codes[codes >= 0], minlength=len(hashes))
+        total = max(int(counts.sum()), 1)
+        # Sums over integers only: they do not depend on the order of the values.
+        mean = float((counts.astype(np.int64) ** 2).sum()) / total
+        bits = np.rint(np.log2(max(mean, 1e-9) / np.maximum(counts, 1)) * UNIT)
+        bits = np.clip(bits, -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT).astype(np.int32)
+        single = int(np.clip(np.rint(np.log2(max(mean, 1e-9)) * UNIT), -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT))
+        common = np.flatnonzero(counts > 1)
+        order = common[np.argsort(hashes[common], kind="stable")]
+        return cls(hashes[order], bits[order], single)
+
+    def table(self, hashes: Hashes) -> Ints:
+        """The adjustment of each value, by its hash."""
+        found = np.full(len(hashes), self.single, np.int32)
+        if len(self.hashes) and len(hashes):
+            place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+            known = self.hashes[place] == hashes
+            found[known] = self.adjustment[place[known]]
+        return found
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """All that a resolution needs besides records, judgements and policy.
+
+    ``records``: how many could found a customer when it was fitted. ``large_domains``: sorted hashes of the
+    e-mail domains that many addresses share.
+    """
+
+    model: Model
+    plan: Plan
+    frequencies: tuple[Frequencies | None, ...]
+    frozen: Frozen
+    large_domains: Hashes
+    keys: tuple[KeySpec, ...]
+    cap: int
+    records: int
+
+    @cached_property
+    def version(self) -> str:
+        """Name of the version: a hash of its content."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
+
+    def to_bytes(self) -> bytes:
+        """The version as one block of bytes (an Arrow file whose metadata hold a JSON document)."""
+        places, hashes, bits = [np.empty(0, np.int16)], [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+        for place, table in enumerate(self.frequencies):
+            if table is not None:
+                places.append(np.full(len(table.hashes), place, np.int16))
+                hashes.append(table.hashes)
+                bits.append(table.adjustment)
+        body = {
+            "format": 1,
+            "model": self.model.to_dict(),
+            "sources": [asdict(item.source) for item in self.plan],
+            "single": [None if table is None else table.single for table in self.frequencies],
+            "frozen": self.frozen.to_dict(),
+            "large_domains": [int(h) for h in self.large_domains],
+            "keys": [asdict(key) for key in self.keys],
+            "cap": self.cap,
+            "records": self.records,
+        }
+        table = pa.table(
+            {
+                "comparison": np.concatenate(places),
+                "value_hash": np.concatenate(hashes),
+                "adjustment": np.concatenate(bits),
+            }
+        ).replace_schema_metadata({"cdp_model": json.dumps(body, sort_keys=True)})
+        sink = io.BytesIO()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        return sink.getvalue()
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> ModelVersion:
+        """Read what ``to_bytes`` wrote."""
+        table = pa.ipc.open_file(pa.BufferReader(blob)).read_all()
+        body: dict[str, Any] = json.loads(table.schema.metadata[b"cdp_model"])
+        model = Model.from_dict(body["model"])
+        place = table["comparison"].to_numpy()
+        hashes, bits = table["value_hash"].to_numpy(), table["adjustment"].to_numpy()
+        return cls(
+            model,
+            tuple(Planned(c, Source(**s)) for c, s in zip(model.comparisons, body["sources"], strict=True)),
+            tuple(_frequencies(place == i, hashes, bits, single) for i, single in enumerate(body["single"])),
+            Frozen.from_dict(body["frozen"]),
+            np.array(body["large_domains"], dtype=np.uint64),
+            tuple(KeySpec(**key) for key in body["keys"]),
+            body["cap"],
+            body["records"],
+        )
+
+
+def _frequencies(
+    mine: npt.NDArray[np.bool_], hashes: Hashes, bits: Ints, single: int | None
+) -> Frequencies | None:
+    return None if single is None else Frequencies(hashes[mine], bits[mine], single)
+
+
+def large_domains(domains: Sequence[Hashes]) -> Hashes:
+    """Hashes of the e-mail domains that more than 20 addresses, and more than one in 200, have."""
+    if not domains:
+        return np.empty(0, np.uint64)
+    together = np.concatenate(domains)
+    found, counts = np.unique(together, return_counts=True)
+    return np.asarray(found[counts > max(20, len(together) // 200)], dtype=np.uint64)

@@ -8,8 +8,9 @@ only common values is therefore never compared, whatever the data; what was left
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +44,17 @@ class Slot:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Candidate pairs (``left`` < ``right``, sorted, distinct) and the number of records in keys left out."""
+    """Candidate pairs (``left`` < ``right``, sorted, distinct) and the number of records in keys left out.
+
+    ``coverage``: per key, how many records and values it has and how many pairs it emits; for the report.
+    """
 
     left: Rows
     right: Rows
     oversize: dict[str, int]
+    coverage: list[dict[str, Any]] = field(default_factory=list)
+    without_key: int = 0
+    cap: int | None = None
 
 
 def slots(records: RecordSet, given: Codes, surname: Codes, spoken: Codes) -> list[Slot]:
@@ -70,6 +77,27 @@ def slots(records: RecordSet, given: Codes, surname: Codes, spoken: Codes) -> li
         Slot(name, columns[name].codes, alone=False) for name in texts if len(columns[name].values) > CAP
     ]
     return [slot for slot in found if (slot.codes >= 0).any()]
+
+
+def coverage(all_slots: Sequence[Slot], cap: int | None) -> list[dict[str, Any]]:
+    """Per key: records that have a value, values, pairs within the cap, records of values above it."""
+    found = []
+    for space in dict.fromkeys(slot.space for slot in all_slots):
+        members = [slot for slot in all_slots if slot.space == space]
+        sizes = np.bincount(np.concatenate([slot.codes[slot.codes >= 0] for slot in members]))
+        alone = any(slot.alone for slot in members)
+        small = sizes <= (len(members[0].codes) if cap is None else cap if alone else 1)
+        found.append(
+            {
+                "key": space.rstrip("/").replace("_", " "),
+                "values": int((sizes > 0).sum()),
+                "records": int(np.any([slot.codes >= 0 for slot in members], axis=0).sum()),
+                "pairs": int((sizes[small] * (sizes[small] - 1) // 2).sum()),
+                "first": None,
+                "oversize_records": int(sizes[~small].sum()),
+            }
+        )
+    return found
 
 
 def choose_cap(all_slots: Sequence[Slot], records: int) -> int:

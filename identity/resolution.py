@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import UsageError
-from identity import cluster, evidence, report, score
+from identity import cluster, evidence, modelreport, report, score
 from identity.compare import comparer
 from identity.model import UNIT, Model
 from identity.policy import IdentityPolicy
@@ -159,7 +159,13 @@ def resolve(
         judged,
         clustered,
         [*held, *hubs, *copies.held(encoded.keys)],
-        blocks.oversize,
+        {
+            "oversize_blocks": blocks.oversize,
+            "blocking": blocks.coverage,
+            "records_without_key": blocks.without_key,
+            "cap": blocks.cap,
+            "compared_records": int(active.sum()),
+        },
         with_evidence=with_evidence,
     )
 
@@ -251,7 +257,7 @@ def _report(
     judged: Judgements,
     found: _Clustered,
     held: list[HeldValue],
-    oversize: dict[str, int],
+    blocking: dict[str, Any],
     *,
     with_evidence: bool,
 ) -> Resolution:
@@ -270,9 +276,10 @@ def _report(
         "term_frequencies": scorer.tables_hash(),
         "records": len(records),
         "candidate_pairs": len(pairs),
-        "oversize_blocks": oversize,
+        "pairs_above": int((pairs.weight >= scorer.model.threshold).sum()),
+        "match_weights": modelreport.weight_histogram(pairs.weight),
+        "term_frequency_tables": scorer.tables(),
+        **blocking,
     }
-    doubtful = (
-        report.uncertain_table(records.keys, pairs, scorer) if with_evidence else report.no_evidence()
-    )
+    doubtful = report.uncertain_table(records.keys, pairs, scorer) if with_evidence else report.no_evidence()
     return Resolution(clusters, table, report.held_table([*held, *found.attached.held]), model, doubtful)

@@ -132,6 +132,13 @@ class Scorer:
         """Compare and weigh pairs of records."""
         return self.weigh(left, right, self.comparer.levels(left, right))
 
+    def tables(self) -> dict[str, dict[str, float]]:
+        """Per comparison: how many values it knows, and the adjustment (bits) of the commonest and the rarest."""
+        return {
+            name: {"values": len(table), "commonest": table.min() / UNIT, "rarest": table.max() / UNIT}
+            for name, table in sorted(self.adjustments.items())
+        }
+
     def tables_hash(self) -> str:
         """Hash of all frequency tables: with the model's own numbers it names the model version."""
         digest = hashlib.sha256()
@@ -161,9 +168,23 @@ def _adjustment(column: Coded) -> Ints:
 
 def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None = None) -> blocking.Blocks:
     """Candidate pairs among the records of ``only``."""
-    records = comparer.records
+    slots, extra = _keys(comparer, only)
     if int(only.sum()) <= blocking.ALL_PAIRS:
-        return blocking.every_pair(np.flatnonzero(only))
+        found, used = blocking.every_pair(np.flatnonzero(only)), None
+    else:
+        used = cap or blocking.choose_cap(slots, int(only.sum()))
+        found = blocking.block(slots, extra, used)
+    some = np.any([slot.codes >= 0 for slot in slots], axis=0) if slots else np.zeros(len(only), dtype=bool)
+    return replace(
+        found, coverage=blocking.coverage(slots, used), without_key=int((only & ~some).sum()), cap=used
+    )
+
+
+def _keys(
+    comparer: Comparer, only: npt.NDArray[np.bool_]
+) -> tuple[list[blocking.Slot], list[tuple[Rows, npt.NDArray[np.int32]]]]:
+    """Key columns of the records of ``only``, and the further values of their identifiers."""
+    records = comparer.records
     names = comparer.names
     given = surname = spoken = np.full(len(records), -1, dtype=np.int32)
     if names is not None:
@@ -182,7 +203,7 @@ def candidates(comparer: Comparer, only: npt.NDArray[np.bool_], cap: int | None 
         for several in [only[column.record]]
         if len(column.record) > int((column.codes >= 0).sum())
     ]
-    return blocking.block(slots, extra, cap or blocking.choose_cap(slots, int(only.sum())))
+    return slots, extra
 
 
 def fit_and_score(

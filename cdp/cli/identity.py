@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "judgements": "cdp.cli.identity_judge",
     "fit": "cdp.cli.identity_fit",
     "evaluate": "cdp.cli.identity_evaluate",
+    "report": "cdp.cli.identity_report",
 }
 
 

@@ -238,9 +238,7 @@ def test_the_command_masks_personal_data(files):
     known, found = files
     done = command("--truth", known, "--predicted", found, "--errors", "2")
     assert done.exit_code == 0, done.output
-    assert (
-        "pairs of records     0.3333  0.5000" in " ".join(done.output.split("  ")) or "0.3333" in done.output
-    )
+    assert "0.3333" in done.output
     for personal in ("Byron", "byrons", "Emmy", "noether", "1980"):
         assert personal not in done.output
     assert "mail:••••@•••••••.•••" in done.output

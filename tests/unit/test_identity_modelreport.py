@@ -82,7 +82,7 @@ class Outside(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.fetched += [value for name, value in attributes if name in ("src", "href", "xlink:href", "data")]
-        if tag not in ("meta", "line", "rect", "polygon", "polyline"):
+        if tag != "meta":
             self.open.append(tag)
 
     def handle_endtag(self, tag):

@@ -1,0 +1,210 @@
+"""Which other records an update touches: blocks that cross the cap, and stars with other representatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from identity.combined import Groups, Starts, Wide, walk
+from identity.kernels import blocks
+from identity.keys import (
+    LIMITS,
+    Codes,
+    Counts,
+    Flags,
+    Hashes,
+    Key,
+    Limits,
+    Rows,
+    Values,
+    add,
+    combinable,
+    count,
+    values,
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Records that appeared, left or changed.
+
+    ``rows``: their numbers, distinct; ``was``: which of them were active before; ``past``: their keys before,
+    in the order of the keys now, with codes (and records of ``several``) by place in ``rows``. Without
+    ``past`` the values are as before, and only activity changed.
+    """
+
+    rows: Rows
+    was: Flags
+    past: Sequence[Key] | None = None
+
+
+def flips(
+    keys: Sequence[Key],
+    active: Flags,
+    order: Hashes,
+    cap: int,
+    change: Change,
+    edges: tuple[Rows, Rows],
+    *,
+    counts: Counts | None = None,
+    limits: Limits = LIMITS,
+) -> Rows:
+    """Records besides the changed ones whose candidate pairs may have changed.
+
+    ``keys``, ``active``, ``order`` and ``counts`` are those after the change; ``edges``: the good edges before
+    it. With ``dirty`` = the changed records and these, the good edges after the change are exactly the good
+    edges before it between records that are not dirty, and the good ones of ``emit(..., dirty=dirty)``.
+
+    - A block that shrank to the cap brings pairs: its members are returned.
+    - A block that grew over the cap takes pairs away: of its good edges those are rechecked that share no
+      other small block of a single value; their ends are returned.
+    - A star with other representatives: those that joined or left them are returned.
+    - Where the number of active records crosses ``limits.all_pairs``, all of them are returned.
+    """
+    now = int(active.sum())
+    before = now - int(active[change.rows].sum()) + int(change.was.sum())
+    if max(now, before) <= limits.all_pairs:
+        return np.empty(0, np.int32)
+    if min(now, before) <= limits.all_pairs:
+        others = active.copy()
+        others[change.rows] = False
+        return np.flatnonzero(others).astype(np.int32)
+    known = counts or count(keys, active)
+    both = _Both.of(keys, active, order, change)
+    grown, found = _crossed(both, known, both.past_counts(known), cap, limits)
+    changed = both.changed[: len(active)]
+    found, grown = found[: len(active)] & ~changed, grown[: len(active)] & ~changed
+    left, right = edges
+    inside = grown[left] & grown[right]
+    left, right = left[inside], right[inside]
+    lost = ~_kept(left, right, keys, known, cap)
+    found[left[lost]] = True
+    found[right[lost]] = True
+    return np.flatnonzero(found & active).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Both:
+    """The records before and after a change: what changed its values stands twice, once on each side."""
+
+    keys: Sequence[Key]
+    before: Flags
+    after: Flags
+    changed: Flags
+    order: Hashes
+
+    @classmethod
+    def of(cls, keys: Sequence[Key], active: Flags, order: Hashes, change: Change) -> _Both:
+        """Put the former selves of changed records behind the records, where their values differ."""
+        changed = np.zeros(len(active), bool)
+        changed[change.rows] = True
+        if change.past is None:
+            before = active.copy()
+            before[change.rows] = change.was
+            return cls(keys, before, active, changed, order)
+        more = len(change.rows)
+        return cls(
+            [_behind(key, past, len(active)) for key, past in zip(keys, change.past, strict=True)],
+            np.concatenate([active & ~changed, change.was]),
+            np.concatenate([active, np.zeros(more, bool)]),
+            np.concatenate([changed, np.ones(more, bool)]),
+            np.concatenate([order, order[change.rows]]),
+        )
+
+    def past_counts(self, counts: Counts) -> Counts:
+        """The counts before the change, from those after it."""
+        past = Counts(
+            {name: found.copy() for name, found in counts.spaces.items()},
+            {name: found.copy() for name, found in counts.several.items()},
+        )
+        add(past, self.keys, self.changed & self.after, -1)
+        add(past, self.keys, self.changed & self.before, 1)
+        return past
+
+
+def _behind(key: Key, past: Key, size: int) -> Key:
+    several = key.several
+    if several and past.several:
+        record, value = past.several
+        several = np.concatenate([several[0], record + np.int32(size)]), np.concatenate([several[1], value])
+    return replace(key, codes=np.concatenate([key.codes, past.codes]), several=several)
+
+
+def _crossed(both: _Both, after: Counts, before: Counts, cap: int, limits: Limits) -> tuple[Flags, Flags]:
+    """Members of blocks that grew over the cap; and those of shrunken ones and changed representatives."""
+    grown, found = np.zeros(len(both.after), bool), np.zeros(len(both.after), bool)
+    rows, present = np.flatnonzero(both.changed).astype(np.int32), both.before | both.after
+    wide = Wide(combinable(both.keys), np.zeros(len(present), np.uint32), {}, {})
+
+    def note(groups: Groups, sizes: Codes) -> None:
+        above = np.repeat(sizes > cap, np.diff(groups.starts))
+        grown[groups.rows[above]] = True
+        found[groups.rows[~above]] = True
+
+    def judge(rows: Rows, starts: Starts) -> tuple[Flags, Flags]:
+        old, new = blocks.weigh(rows, starts, both.before), blocks.weigh(rows, starts, both.after)
+        crosses = (old <= cap) != (new <= cap)
+        return crosses, (np.maximum(old, new) > cap) & (blocks.weigh(rows, starts, both.changed) > 0)
+
+    for shared in values(both.keys, cap, limits):
+        touched = shared.touched(rows, both.changed)
+        counts = shared.counts(before), shared.counts(after)
+        status = np.zeros(len(counts[0]), np.uint8)
+        place, number = np.empty(len(counts[0]), np.int32), np.empty(len(counts[0]), np.int32)
+        starts, sizes, width = blocks.crossing(touched, *counts, shared.limits, status, place, number)
+        members = np.full(starts[-1], -1, np.int32)
+        for record, codes, bit in shared.sides:
+            blocks.collect(record, codes, present, status, place, bit, wide.mask, members)
+        if not shared.several:
+            wide.numbers[shared.name], wide.widths[shared.name] = number, width
+        groups = _only(Groups(members, starts), members >= 0)
+        crosses = ((sizes[0] <= cap) != (sizes[1] <= cap)) & (shared.limits[0] > 0)
+        note(groups.pick(crosses), sizes[1][crosses])
+        if shared.limits[1]:
+            found[_representatives(groups, both, shared)] = True
+    for groups in walk(wide, judge, touching=rows):
+        note(groups, blocks.weigh(groups.rows, groups.starts, both.after))
+    return grown, found
+
+
+def _only(groups: Groups, keep: Flags) -> Groups:
+    """The groups with some of their members."""
+    return Groups(groups.rows[keep], np.concatenate([[0], np.cumsum(keep)])[groups.starts])
+
+
+def _representatives(groups: Groups, both: _Both, shared: Values) -> Rows:
+    """The members that became representatives of a star or ceased to be."""
+    old, new = (
+        _stars(_only(groups, side[groups.rows]), both.order, shared) for side in (both.before, both.after)
+    )
+    return (np.setxor1d(old, new) & 0xFFFFFFFF).astype(np.int32)
+
+
+def _stars(groups: Groups, order: Hashes, shared: Values) -> Starts:
+    """Block and representative, packed, of all blocks that are stars."""
+    cap, most, star = (int(bound) for bound in shared.limits[:3])
+    sizes = np.diff(groups.starts)
+    chosen = np.flatnonzero((sizes > cap) & (sizes <= most))
+    blocks.lead(groups.rows, groups.starts, chosen, order, star)
+    reach = np.minimum(sizes[chosen], star)
+    place = np.repeat(groups.starts[chosen], reach) + _ranges(reach)
+    packed: Starts = (np.repeat(chosen, reach) << 32) | groups.rows[place]
+    return packed
+
+
+def _ranges(sizes: Starts) -> Starts:
+    """0, 1, ... for each of the sizes."""
+    return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def _kept(left: Rows, right: Rows, keys: Sequence[Key], counts: Counts, cap: int) -> Flags:
+    """Which pairs share a small block of a single value, whatever happened to their others."""
+    kept = np.zeros(len(left), bool)
+    for key in keys:
+        if key.alone:
+            codes = key.codes[left]
+            small = counts.spaces[key.space][codes] <= cap
+            kept |= (codes >= 0) & (codes == key.codes[right]) & small
+    return kept

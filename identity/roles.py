@@ -110,7 +110,7 @@ def _plausible(role: str, sample: Sequence[str]) -> bool:
 def _other_id(column: str, table: pa.Table) -> Role:
     """An id that several records share, but never many, tells who somebody is; others say nothing."""
     values = pc.drop_null(table[column])
-    distinct = pc.count_distinct(values).as_py()
+    distinct = _distinct(values)
     shared = distinct < len(values) <= _RECORDS_PER_ID * distinct
     if shared and _NOT_AN_ID.isdisjoint(header_words(column).split()):
         return Role("identifier", "external_id", "name")
@@ -120,7 +120,8 @@ def _other_id(column: str, table: pa.Table) -> Role:
 def _text_or_ignored(column: pa.ChunkedArray, sample: Sequence[str]) -> Role:
     if float(np.mean([len(v) for v in sample])) > _LONG_TEXT:
         return Role("ignored", why="long text")
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return Role("ignored", why="not text")
     counts = np.asarray(pc.value_counts(pc.drop_null(column)).field("counts").to_numpy(), dtype=np.float64)
     if float(((counts / counts.sum()) ** 2).sum()) > _BY_CHANCE:
@@ -183,11 +184,16 @@ def _one_record_id(found: dict[str, Role], table: pa.Table) -> None:
     for column, role in found.items():
         if role.role == "record_id":
             values = table[column]
-            unique = values.null_count == 0 and pc.count_distinct(values).as_py() == table.num_rows
+            unique = values.null_count == 0 and _distinct(values) == table.num_rows
             found[column] = (
                 Role("record_id", why=role.why) if unique and not taken else Role("ignored", why="second id")
             )
             taken = taken or unique
+
+
+def _distinct(column: pa.ChunkedArray) -> int:
+    """How many different values a column has; a dictionary counts those that are in use."""
+    return len(pc.unique(column)) if pa.types.is_dictionary(column.type) else pc.count_distinct(column).as_py()
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "sql": ("cdp.cli.sql", "Ask the current release one question in SQL."),
     "profile": ("cdp.cli.profile", "Show one customer, found by any identifier or name."),
     "explain": ("cdp.cli.explain", "Say why two records are one person, or why not."),
+    "dedupe": ("cdp.cli.dedupe", "Find who is whom in one file of people, with no workspace."),
     "identity": ("cdp.cli.identity", "Review matches, join and split customers, judge and change the model."),
     "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
     "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shutil
 from datetime import timedelta
@@ -194,9 +195,10 @@ def test_the_most_informative_pairs_come_first_with_weights_that_add_up(
         assert isinstance(levels, list)
         assert sum(level["weight"] for level in levels) == pytest.approx(one["match_weight"], abs=1e-6)
         assert 0.05 <= float(str(one["match_probability"])) <= 0.95
-        assert one["left"] and one["right"]
+        assert one["left"]
+        assert one["right"]
     asked = [{one["left_customer"], one["right_customer"]} for one in found]
-    assert all(before != after for before, after in zip(asked, asked[1:], strict=False))
+    assert all(before != after for before, after in itertools.pairwise(asked))
     assert len(pairs(unsure, capsys, "--limit", "1")) == 1
 
 

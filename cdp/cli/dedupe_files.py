@@ -1,0 +1,93 @@
+"""The files that `cdp dedupe` writes: checked before the work begins, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cdp.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def check_outputs(source: Path, outputs: Mapping[str, Path | None]) -> None:
+    """Raise :class:`UsageError` for the first output that could not be written, or would overwrite.
+
+    ``outputs``: option -> file (None: not wanted).
+    """
+    taken: dict[Path, str] = {source.resolve(): "FILE"}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        _check(path, option)
+        other = taken.setdefault(path.resolve(), option)
+        same = path.exists() and source.exists() and path.samefile(source)
+        if other != option or same:
+            raise UsageError(
+                f"{option} {path} is the same file as {'FILE' if same else other}.", hint="Name another file."
+            )
+
+
+def _check(path: Path, option: str) -> None:
+    suffix = path.suffix.lower()
+    if suffix not in WRITERS:
+        close = nearest(suffix, WRITERS)
+        near = f" Did you mean {close}?" if close else ""
+        raise UsageError(
+            f"{option} {path} says no format: expected {', '.join(WRITERS)}.{near}",
+            hint=f"For example {path.with_suffix('.csv')}.",
+        )
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder.", hint="Name a file.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{option} {path}: there is no folder {path.parent}.", hint="Make it first.")
+    if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise UsageError(f"{option} {path} cannot be written.", hint="Name a file where you may write.")
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a table in the format of the file's name; it appears when it is whole and on disk."""
+    from cdp import durable
+
+    with durable.atomic_file(path) as temporary:
+        WRITERS[path.suffix.lower()](table, temporary)
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    import pyarrow as pa
+
+    nested = {field.name for field in table.schema if pa.types.is_nested(field.type)}
+    picked = (f"to_json({_name(n)}) AS {_name(n)}" if n in nested else _name(n) for n in table.column_names)
+    _copy(table, path, f"SELECT {', '.join(picked)} FROM given", "FORMAT csv, HEADER")
+
+
+def _write_json(table: pa.Table, path: Path) -> None:
+    _copy(table, path, "FROM given", "FORMAT json")
+
+
+def _copy(table: pa.Table, path: Path, query: str, options: str) -> None:
+    from cdp.duck import connect, quote
+
+    with connect(memory_limit="8GB") as connection:
+        connection.register("given", table)
+        connection.execute(f"COPY ({query}) TO {quote(str(path))} ({options})")
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd")
+
+
+WRITERS: Final[Mapping[str, Callable[[pa.Table, Path], None]]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_json,
+    ".parquet": _write_parquet,
+}

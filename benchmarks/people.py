@@ -192,11 +192,14 @@ def _only(mask: npt.NDArray[np.bool_], values: pa.Array) -> pa.Array:
 
 
 def _ids(number: Rows, place: Rows) -> pa.Array:
-    """Opaque ids: neither people nor their order can be read from them."""
-    return _coded("r", (number * 16 + place) * 1_103_515_245 % (1 << 45), 14)
+    """Opaque ids: neither people nor their order can be read from them (a bijection of 64-bit numbers)."""
+    mixed = (number * 16 + place).astype(np.uint64)
+    for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB):  # constants of splitmix64 (Steele et al. 2014)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(factor)
+    return _coded("r", mixed ^ (mixed >> np.uint64(31)), 20)
 
 
-def _coded(letter: str, number: Rows, digits: int) -> pa.Array:
+def _coded(letter: str, number: npt.NDArray[np.integer], digits: int) -> pa.Array:
     text = pc.utf8_lpad(pc.cast(pa.array(number), pa.string()), digits, "0")
     return pc.binary_join_element_wise(letter, text, "")
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from identity.combined import Groups, Mask, Starts, Wide, allowed, walk
 from identity.flips import Change, flips

@@ -274,4 +274,5 @@ def _too_large(
             int(records[i]),
         )
         for i, name in enumerate(names)
+        if cut[i]
     ]

@@ -110,14 +110,16 @@ def link(
     barred: RowPairs,
     score: Score,
     *,
+    colours: Rows | None = None,
     temper: Callable[[Ints], Ints] | None = None,
     each: Each = map,
 ) -> Linked:
     """Join clusters by the mean weight of all pairs between them, the best pair first, inside each component.
 
-    ``barred``: pairs of rows whose clusters must not meet. ``score`` weighs pairs of rows (several threads may call
-    it, where ``each`` is a pool's ``map``); ``temper`` maps weights to what clustering counts (by default
-    ``soften``). Rows that are not compared follow their start group, and count nothing.
+    ``barred``: pairs of rows whose clusters must not meet; likewise start groups of different ``colours`` (kinds x
+    rows, read at the row that names the group: -1 none, -2 several). ``score`` weighs pairs of rows (several
+    threads may call it, where ``each`` is a pool's ``map``); ``temper`` maps weights to what clustering counts (by
+    default ``soften``). Rows that are not compared follow their start group, and count nothing.
     """
     order, rules, compared = as_order(divided.order), divided.rules, divided.compared
     start, good = as_rows(divided.start), divided.good
@@ -125,6 +127,7 @@ def link(
     label = np.arange(len(order), dtype=np.int32)
     stopped = np.zeros(len(groups), bool)
     sizes = np.bincount(start[compared], minlength=len(order))
+    colours = as_rows(np.empty((0, len(order)), np.int32) if colours is None else colours)
     bars = _by_group(groups, divided.label, start, barred)
 
     def work(item: tuple[int, Groups]) -> Edges:
@@ -134,7 +137,7 @@ def link(
         counted = as_rows(temper(raw) if temper else soften(raw, rules.threshold))
         starts = bars[0][first : first + len(part) + 1]
         graph.average_link(
-            part.members, part.starts, counted, start, sizes, order, starts, bars[1], bars[2],
+            part.members, part.starts, counted, start, sizes, order, colours, starts, bars[1], bars[2],
             rules.threshold, rules.cap, label, stopped[first : first + len(part)],
         )  # fmt: skip
         inside = (raw >= rules.threshold) & (label[start[left]] == label[start[right]])

@@ -191,6 +191,19 @@ def _totals(members, first, unit, place, weight, pair, own, name, mass, total): 
 
 
 @_jit
+def _veto(name, colours, total):  # type: ignore[no-untyped-def]
+    """Bar units that hold different values of one kind (colours: -1 none, -2 several)."""
+    for kind in range(len(colours)):
+        for i in range(len(name)):
+            one = colours[kind, name[i]]
+            for j in range(i if one != -1 else 0):
+                two = colours[kind, name[j]]
+                if two != -1 and (one != two or one == -2):
+                    total[i, j] = _BLOCKED
+                    total[j, i] = _BLOCKED
+
+
+@_jit
 def _name_clusters(name, into, rank, order, label):  # type: ignore[no-untyped-def]
     """Label each unit by the unit of least order in its cluster."""
     for i in range(len(into)):
@@ -212,6 +225,7 @@ def average_link(  # type: ignore[no-untyped-def]
     unit,
     sizes,
     order,
+    colours,
     bar_starts,
     bar_left,
     bar_right,
@@ -223,8 +237,9 @@ def average_link(  # type: ignore[no-untyped-def]
     """Cluster the members of each group; fills ``label`` at the units and ``stopped`` per group.
 
     ``weight``: of the pairs in the order of ``triangles``. ``unit``: per row the unit it starts in, named by a row;
-    ``sizes``: per such row how many records the unit counts towards ``cap``. ``bar_*``: pairs of units that must
-    not meet, group by group. ``label[unit]`` becomes the unit of least order in its cluster.
+    ``sizes``: per such row how many records the unit counts towards ``cap``. Units that must not meet: those of
+    different ``colours`` (kinds x rows; -1 none, -2 several), and the pairs ``bar_*``, group by group.
+    ``label[unit]`` becomes the unit of least order in its cluster.
 
     Nearest-neighbour chains (Benzecri 1982) give the tree of always joining the best pair because average link
     is reducible (Bruynooghe 1978), and stays so with barred pairs, a cap, and ties by order.
@@ -251,6 +266,7 @@ def average_link(  # type: ignore[no-untyped-def]
             one, two = place[bar_left[bar]], place[bar_right[bar]]
             buffer[one, two] = _BLOCKED
             buffer[two, one] = _BLOCKED
+        _veto(name[:units], colours, buffer)
         state = states[:units]
         _chain(buffer, mass, size, rank, into, state, active, chain, where, threshold, cap)
         _name_clusters(name, into[:units], rank, order, label)
@@ -366,6 +382,23 @@ def claims(record, value, owner, order, sole, shower, target, source):  # type: 
 
 
 @_jit
+def crowded(members, starts, codes, most, over):  # type: ignore[no-untyped-def]
+    """Fill ``over`` with whether a group has more than ``most`` different codes (-1 is none)."""
+    seen = np.empty(most + 1, np.int32)
+    for group in range(len(starts) - 1):
+        count = 0
+        for i in range(starts[group], starts[group + 1]):
+            code = codes[members[i]]
+            if code >= 0 and count <= most:
+                place = 0
+                while place < count and seen[place] != code:
+                    place += 1
+                seen[place] = code
+                count = max(count, place + 1)
+        over[group] = count > most
+
+
+@_jit
 def _slot(key, shift):  # type: ignore[no-untyped-def]
     """Where a key's search begins: Fibonacci hashing (Knuth, TAOCP 3, 6.4)."""
     return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(shift))
@@ -424,22 +457,12 @@ def warm() -> None:
     gather(label, flags, rows.copy(), rows.copy())
     triangles(rows, np.array([0, 1]), none, none)
     average_link(
-        rows,
-        np.array([0, 1]),
-        none,
-        rows,
-        np.ones(1, np.int64),
-        order,
-        wide,
-        none,
-        none,
-        0,
-        0,
-        label,
-        flags.copy(),
-    )
+        rows, np.array([0, 1]), none, rows, np.ones(1, np.int64), order, none.reshape(0, 1), wide, none, none, 0, 0,
+        label, flags.copy(),
+    )  # fmt: skip
     widest_paths(label, rows, rows, rows, rows.copy())
     owners(rows, rows, rows, order, rows.copy(), rows.copy())
     claims(rows, rows, rows, order, rows, rows, rows.copy(), rows.copy())
+    crowded(rows, np.array([0, 1]), rows, 3, flags.copy())
     count_equal(order, flags, rows.copy())
     is_among(order, order, flags.copy())

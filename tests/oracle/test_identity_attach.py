@@ -1,0 +1,184 @@
+"""Attaching unnamed records against a slow version; parts of the records give what all of them give."""
+
+from __future__ import annotations
+
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identity import components as comp
+from identity.attach import attach, reach
+from identity.policy import IdentityPolicy
+from identity.values import Multi
+
+SIZE = 10
+TYPES = (("email", ""), ("phone", ""), ("device", "app"))
+ROW = st.integers(0, SIZE - 1)
+SEEN = st.sets(st.tuples(st.sampled_from(TYPES), ROW, st.integers(0, 4)), max_size=22)
+NOBODY = (comp.no_rows(), comp.no_rows())
+
+
+def columns(seen) -> dict[tuple[str, str], Multi]:
+    found = {}
+    for kind in sorted({kind for kind, _, _ in seen}):
+        rows = np.array(sorted((row, value) for k, row, value in seen if k == kind), np.int32)
+        codes = np.full(SIZE, -1, np.int32)
+        codes[rows[::-1, 0]] = rows[::-1, 1]
+        found[kind] = Multi(kind[0], rows[:, 0], rows[:, 1], codes)
+    return found
+
+
+def slow(labels, unnamed, seen, policy, order, barred):
+    """Rounds in which every unnamed record looks at the owners of its values, kind by kind."""
+    size = len(labels)
+    owner = [None if unnamed[row] else int(labels[row]) for row in range(size)]
+    kinds = sorted({kind for kind, _, _ in seen}, key=lambda kind: (policy.rank(kind[0]), kind))
+
+    def holders(kind, value):
+        return [row for k, row, v in seen if (k, v) == (kind, value)]
+
+    def owner_of(kind, value):
+        found = [owner[row] for row in holders(kind, value) if owner[row] is not None]
+        if policy.ambiguous == "best" and found:
+            return min(set(found), key=lambda who: (-found.count(who), order[who]))
+        return found[0] if len(set(found)) == 1 else None
+
+    edges = set()
+    while True:
+        wishes = {}
+        for row in range(size):
+            for kind in kinds if owner[row] is None else []:
+                mine = [v for k, r, v in seen if (k, r) == (kind, row) and owner_of(kind, v) is not None]
+                whom = {owner_of(kind, v) for v in mine}
+                if len(whom) == 1:
+                    shown = [h for v in mine for h in holders(kind, v) if owner[h] in whom]
+                    wishes[row] = (whom.pop(), min(shown, key=lambda r: order[r]), kind[0])
+                    break
+        future = [wishes[row][0] if row in wishes else owner[row] for row in range(size)]
+        clash = {row for pair in barred if future[pair[0]] == future[pair[1]] is not None for row in pair}
+        wishes = {row: wish for row, wish in wishes.items() if row not in clash}
+        if not wishes:
+            break
+        for row, (whom, via, kind) in wishes.items():
+            owner[row] = whom
+            edges.add((kind, via, row))
+    held = set()
+    for kind, value in {(kind, value) for kind, _, value in seen}:
+        own = [owner[row] for row in holders(kind, value)]
+        if len(set(own) - {None}) > 1 and None in own:
+            held.add((*kind, value, own.count(None)))
+    rest = {row for row in range(size) if owner[row] is None}
+    links = []
+    for kind, value in {(kind, value) for kind, _, value in seen}:
+        here = holders(kind, value)
+        if all(row in rest for row in here):
+            here = [row for row in here if not any(row in pair for pair in barred)]
+            links += [(here[0], other) for other in here[1:]]
+    parts = comp.components(order, *(np.array([p[i] for p in links], np.int32) for i in (0, 1)))
+    return [int(parts[row]) if row in rest else owner[row] for row in range(size)], edges, held
+
+
+@st.composite
+def problems(draw):
+    seen = draw(SEEN)
+    unnamed = np.array(draw(st.lists(st.booleans(), min_size=SIZE, max_size=SIZE)))
+    order = np.array(draw(st.permutations(range(SIZE))), np.uint64)
+    joins = draw(st.sets(st.tuples(ROW, ROW), max_size=3))
+    named = [(a, b) for a, b in joins if not unnamed[a] and not unnamed[b]]
+    labels = comp.components(order, *(np.array([p[i] for p in named], np.int32) for i in (0, 1)))
+    barred = draw(st.sets(st.tuples(ROW, ROW).filter(lambda p: p[0] < p[1]), max_size=2))
+    policy = IdentityPolicy(ambiguous=draw(st.sampled_from(["alone", "best"])))
+    return labels, unnamed, seen, policy, order, barred
+
+
+def bars(barred):
+    return tuple(np.array([p[i] for p in sorted(barred)], np.int32) for i in (0, 1))
+
+
+def run(labels, unnamed, seen, policy, order, barred, live=None):
+    live = np.ones(SIZE, bool) if live is None else live
+    return attach(labels, unnamed, columns(seen), policy, bars(barred), order=order, live=live)
+
+
+def told(found):
+    edges = {(k, int(a), int(b)) for k, left, right in found.edges for a, b in zip(left, right, strict=True)}
+    return edges, {(h.type, h.namespace, h.place, h.records) for h in found.held}
+
+
+@given(problems())
+def test_attaching_equals_the_obvious_way(problem):
+    labels, edges, held = slow(*problem)
+    found = run(*problem)
+    assert found.labels.tolist() == labels
+    assert edges <= told(found)[0]
+    assert told(found)[1] == held
+    for _, left, right in found.edges:
+        assert np.array_equal(found.labels[left], found.labels[right])
+
+
+@given(problems(), st.permutations(range(SIZE)))
+def test_the_numbers_of_rows_play_no_part(problem, moved):
+    labels, unnamed, seen, policy, order, barred = problem
+    place, back = np.array(moved), np.argsort(moved)
+    found = run(*problem)
+    again = run(
+        place.astype(np.int32)[labels[back]],
+        unnamed[back],
+        {(kind, moved[row], value) for kind, row, value in seen},
+        policy,
+        order[back],
+        {tuple(sorted((moved[a], moved[b]))) for a, b in barred},
+    )
+    assert np.array_equal(place[found.labels], again.labels[moved])
+    assert {(k, moved[a], moved[b]) for k, a, b in told(found)[0]} == told(again)[0]
+    assert told(found)[1] == told(again)[1]
+
+
+@given(problems(), st.data())
+def test_an_update_looks_at_the_reached_region_only(problem, data):
+    """Some rows appear, vanish, or get another label: outside of their reach nothing changes, inside it is equal."""
+    labels, unnamed, seen, policy, order, barred = problem
+    touched = np.zeros(SIZE, bool)
+    touched[data.draw(st.lists(ROW, max_size=3))] = True
+    before = run(labels, unnamed & ~touched, seen, policy, order, barred, ~touched)
+    region = reach(columns(seen), unnamed, bars(barred), touched)
+    part = run(labels, region, seen, policy, order, barred)
+    whole = run(labels, unnamed, seen, policy, order, barred)
+    kept = np.where(region | touched, part.labels, before.labels)
+    assert np.array_equal(kept[unnamed], whole.labels[unnamed])
+    again = np.flatnonzero(region)
+    edges = {edge for edge in told(before)[0] if edge[2] not in again and edge[1] not in again}
+    assert edges | told(part)[0] == told(whole)[0]
+    gone = unnamed & touched
+    shrunk = run(labels, region & ~gone, seen, policy, order, barred, ~gone)
+    after = run(labels, unnamed & ~gone, seen, policy, order, barred, ~gone)
+    left = unnamed & ~gone
+    assert np.array_equal(np.where(region, shrunk.labels, whole.labels)[left], after.labels[left])
+
+
+def test_a_long_chain_of_unnamed_records_ends():
+    size = 50_000
+    record = np.repeat(np.arange(size, dtype=np.int32), 2)
+    value = np.minimum(record + np.tile([0, 1], size), size - 1).astype(np.int32)
+    keep = np.r_[True, (record[1:] != record[:-1]) | (value[1:] != value[:-1])]
+    column = Multi("phone", record[keep], value[keep], np.arange(size, dtype=np.int32))
+    unnamed = np.ones(size, bool)
+    unnamed[0] = False
+    order = np.arange(size, dtype=np.uint64)
+    found = attach(
+        np.arange(size, dtype=np.int32), unnamed, {("phone", ""): column}, IdentityPolicy(), NOBODY,
+        order=order, live=np.ones(size, bool),
+    )  # fmt: skip
+    assert (found.labels == 0).sum() == 21
+    assert len(np.unique(found.labels)) == 2
+
+
+def test_a_record_that_is_gone_owns_nothing():
+    labels = np.arange(SIZE, dtype=np.int32)
+    unnamed = np.arange(SIZE) > 1
+    seen = {(TYPES[0], 0, 1), (TYPES[0], 1, 1), (TYPES[0], 5, 1)}
+    order = np.arange(SIZE, dtype=np.uint64)
+    assert run(labels, unnamed, seen, IdentityPolicy(), order, set()).labels[5] == 5
+    live = np.arange(SIZE) != 1
+    assert run(labels, unnamed, seen, IdentityPolicy(), order, set(), live).labels[5] == 0

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from identity.kernels.buffers import concat
@@ -70,7 +69,9 @@ def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValu
         counts = np.bincount(use, minlength=len(values))
         present = np.flatnonzero(counts)
         found = zip(values.texts.take(pa.array(present)).to_pylist(), counts[present].tolist(), strict=True)
-        held += [HeldValue(kind, namespace, text, "placeholder value", count) for text, count in sorted(found)]
+        held += [
+            HeldValue(kind, namespace, text, "placeholder value", count) for text, count in sorted(found)
+        ]
     return held
 
 
@@ -157,19 +158,3 @@ def _times(first: Multi, second: Multi) -> Times:
         return NO_TIMES
     parts = [m.seen if len(m.seen) else np.full(len(m.record), NEVER) for m in (first, second)]
     return np.concatenate(parts)
-
-
-def representatives(size: int, record: Codes, value: Codes, hashes: npt.NDArray[np.uint64]) -> Codes:
-    """For each record its value with the smallest hash, -1 without; ``record`` ascends."""
-    codes = _none(size)
-    if not len(record):
-        return codes
-    fresh = np.r_[True, record[1:] != record[:-1]]
-    if fresh.all():
-        codes[record] = value
-        return codes
-    own = hashes[value]
-    starts = np.flatnonzero(fresh)
-    least = np.repeat(np.minimum.reduceat(own, starts), np.diff(np.r_[starts, len(record)]))
-    codes[record[own == least]] = value[own == least]
-    return codes

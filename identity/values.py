@@ -231,3 +231,15 @@ def combine(first: Coded, second: Coded) -> Coded:
     codes = np.full(len(first.codes), -1, dtype=np.int32)
     codes[both] = gather(joined.codes, _plain(pairs.indices))
     return Coded(joined.texts, codes)
+
+
+def stack(parts: Sequence[Coded]) -> Coded:
+    """The columns one below the other, with one dictionary."""
+    if len(parts) == 1:
+        return parts[0]
+    both = numbers(concat([part.texts for part in parts]))
+    codes, start = [], 0
+    for part in parts:
+        codes.append(gather(both.codes[start : start + len(part)], part.codes))
+        start += len(part)
+    return Coded(both.texts, np.concatenate(codes))

@@ -58,7 +58,11 @@ def cut(data: Bytes, starts: Offsets, ends: Offsets) -> pa.Array:
 
 
 def _rewritten(
-    data: Bytes, starts: Offsets, ends: Offsets, by: Table, tidy: bool  # noqa: FBT001
+    data: Bytes,
+    starts: Offsets,
+    ends: Offsets,
+    by: Table,
+    tidy: bool,  # noqa: FBT001
 ) -> tuple[pa.Array, Flags]:
     size = len(starts)
     out = np.empty(int((ends - starts).sum()), dtype=np.uint8)
@@ -69,7 +73,14 @@ def _rewritten(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _translate(
-    data: Any, starts: Any, ends: Any, by: Any, tidy: bool, out: Any, places: Any, unusual: Any  # noqa: FBT001
+    data: Any,
+    starts: Any,
+    ends: Any,
+    by: Any,
+    tidy: bool,
+    out: Any,
+    places: Any,
+    unusual: Any,  # noqa: FBT001
 ) -> None:
     at = 0
     for i in range(len(starts)):

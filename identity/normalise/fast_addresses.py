@@ -35,7 +35,9 @@ def parse(values: pa.Array) -> list[pa.Array]:
     street, plain, chosen = _streets(streets.texts, with_locality)
     rest, code, clear = _localities(localities.texts)
     place, local = streets.codes, localities.codes
-    known = usual & (place >= 0) & _of(plain, place) & ((local < 0) | (_of(chosen, place) & _of(clear, local)))
+    known = (
+        usual & (place >= 0) & _of(plain, place) & ((local < 0) | (_of(chosen, place) & _of(clear, local)))
+    )
     found = [
         _numbers(door),
         _texts(street, np.where(known, place, -1)),

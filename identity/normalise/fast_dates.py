@@ -38,7 +38,9 @@ def parse(values: pa.Array, *, day_is_first: bool) -> pa.Array:
         (10, _iso), (10, partial(_numeric, day_is_first=day_is_first)), (11, _worded), (8, _packed),
     ):  # fmt: skip
         rows = np.flatnonzero(np.diff(offsets) == length)
-        text = data[offsets[rows][:, None] + np.arange(length)] if len(rows) else np.empty((0, length), np.uint8)
+        text = (
+            data[offsets[rows][:, None] + np.arange(length)] if len(rows) else np.empty((0, length), np.uint8)
+        )
         good, digits = read(text)
         out[rows[good]] = digits[good]
         done[rows[good]] = True

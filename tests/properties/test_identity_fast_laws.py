@@ -7,12 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.normalise import addresses, contacts, dates, fast, fast_addresses, fast_contacts, fast_dates, names
+from identity.normalise import (
+    addresses,
+    contacts,
+    dates,
+    fast,
+    fast_addresses,
+    fast_contacts,
+    fast_dates,
+    names,
+)
 
 WORDS = st.sampled_from(
     "Ann ann BOB O'Hare Dr. Mr st Saint van de Jr II 3rd PhD the Inc. Ltd & Company na N/A unknown no name "
     "None - . Müller 王杰 Василий Straße Apt apt. Unit # 4 12 0012 12a 12-14 5th St Street Avenue Ave Lane "
-    "P.O. Box box 90817 zzyzx qqq North York Leeds LS1 4DY 97301 97301-1234 M1S 1T4 (Bob) \"Bo\" , ;".split()
+    'P.O. Box box 90817 zzyzx qqq North York Leeds LS1 4DY 97301 97301-1234 M1S 1T4 (Bob) "Bo" , ;'.split()
 )
 JOINTS = st.sampled_from([" ", " ", " ", ", ", ",", "  ", "-", ".", "\t", "\x1c", "\u00a0", ""])
 
@@ -31,7 +40,9 @@ NUMBERS = st.one_of(
     TEXTS,
 )
 LOCAL = st.text("aB.c+_-1@", max_size=8)
-DOMAIN = st.sampled_from(["gmail.com", "GoogleMail.com", "x.org", "Example.com", "test.com", "x.org.", "", "@x"])
+DOMAIN = st.sampled_from(
+    ["gmail.com", "GoogleMail.com", "x.org", "Example.com", "test.com", "x.org.", "", "@x"]
+)
 EMAILS = st.one_of(
     st.builds("{}@{}".format, LOCAL, DOMAIN),
     st.builds("{} <{}@{}>".format, st.text("An ", max_size=4), LOCAL, DOMAIN),

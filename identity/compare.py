@@ -7,7 +7,7 @@ levels are symmetric in the two records. Measures run once per distinct pair of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,15 @@ from identity import measures
 from identity.comparisons import (
     ADDRESS,
     BIRTH,
+    BRANCH_ADDRESS,
+    BRANCH_NAME,
+    BRANCH_PLACE,
     COMPANY,
     GENDER,
     GIVEN,
     MIDDLE,
+    PLACE,
+    RECORD_TYPE,
     SUFFIX,
     SURNAME,
     Comparison,
@@ -39,6 +44,7 @@ _SIMPLE: tuple[tuple[str, Comparison, Callable[[Coded], Measure]], ...] = (
     ("suffix", SUFFIX, measures.equal_only),
     ("gender", GENDER, measures.equal_only),
     ("birth_date", BIRTH, measures.birth_date),
+    ("record_type", RECORD_TYPE, measures.equal_only),
     ("company", COMPANY, measures.company),
 )
 
@@ -106,7 +112,8 @@ class Comparer:
         if self.names is not None:
             found[GIVEN.name], found[SURNAME.name] = name_levels(self.names, left, right)
         if self.places:
-            found[ADDRESS.name] = self._address(left, right)
+            name = (ADDRESS if "street" in self.records.columns else PLACE).name
+            found[name] = self._address(left, right)
         for comparison in self.comparisons:
             if comparison.name in self.columns:
                 column, measure = self.columns[comparison.name]
@@ -117,44 +124,81 @@ class Comparer:
         return found
 
     def _address(self, left: Rows, right: Rows) -> Levels:
+        """Levels of ``comparisons.ADDRESS``, or of ``comparisons.PLACE`` where nobody has a street."""
         columns = self.records.columns
         known, level = np.zeros(len(left), dtype=bool), np.zeros(len(left), dtype=np.int8)
         nowhere = np.zeros(len(left), dtype=bool)
+        rank = _PLACE_RANKS if "street" not in columns else _ADDRESS_RANKS
 
         def both(role: str) -> tuple[Codes, Codes, Flags]:
             one, two = columns[role].codes[left], columns[role].codes[right]
             return one, two, (one >= 0) & (two >= 0)
 
-        same_city = near_code = nowhere
+        same_city = other_city = near_code = same_code = nowhere
         if "region" in columns:
             one, two, present = both("region")
-            level[present & (one == two)] = 1
+            level[present & (one == two)] = rank["region"]
         if "postcode" in columns:
             one, two, present = both("postcode")
             known |= present
-            level[present & (self.areas[one] == self.areas[two])] = 2
+            level[present & (self.areas[one] == self.areas[two])] = rank["area"]
             near = pair_levels(one, two, self.places["postcode"], 2)
-            near_code = near >= 1
+            near_code, same_code = near >= 1, near == 2
         if "city" in columns:
             one, two, present = both("city")
             known |= present
             same_city = pair_levels(one, two, self.places["city"], 1) == 1
-            level[same_city] = 3
-        if "postcode" in columns:
-            level[near_code] = 4
-            level[near == 2] = 5
+            other_city = present & ~same_city
+        level[same_city] = rank["city"]
+        level[near_code] = rank["near code"]
+        level[near_code & same_city] = rank["near code and city"]
+        level[same_code] = rank["code"]
+        level[same_code & other_city] = rank["code, other city"]
         if "street" in columns:
-            one, two, present = both("street")
-            known |= present
-            alike = pair_levels(one, two, self.places["street"], 1) == 1
-            here = same_city | near_code
-            level[alike & here] = 6
-            if "street_number" in columns:
-                one, two, present = both("street_number")
-                door = alike & present & (one == two)
-                level[door] = 7
-                level[door & here] = 8
+            level = self._street(left, right, level, same_city | near_code)
+            known |= (columns["street"].codes[left] >= 0) & (columns["street"].codes[right] >= 0)
         return np.where(known, level, np.int8(-1))
+
+    def _street(self, left: Rows, right: Rows, place: Levels, here: Flags) -> Levels:
+        """Raise or lower the level of a place by what is known of the street and the number."""
+        street, level = self.records.columns["street"], place.copy()
+        one, two = street.codes[left], street.codes[right]
+        found = pair_levels(one, two, self.places["street"], 1)
+        alike, differs = found == 1, found == 0
+        level[differs & (place == _ADDRESS_RANKS["city"])] = ADDRESS.levels.index("other street, same city")
+        code = np.isin(place, [_ADDRESS_RANKS[k] for k in ("code", "near code and city")])
+        level[differs & code] = ADDRESS.levels.index("other street, same postcode")
+        level[alike & here] = ADDRESS.levels.index("same street")
+        if "street_number" in self.records.columns:
+            number = self.records.columns["street_number"].codes
+            one, two = number[left], number[right]
+            present = (one >= 0) & (two >= 0)
+            level[alike & here & present] = ADDRESS.levels.index("same street, other number")
+            door = alike & present & (one == two)
+            level[door] = ADDRESS.levels.index("same door")
+            level[door & here] = ADDRESS.exact
+        return level
+
+
+_ADDRESS_RANKS = {
+    "region": ADDRESS.levels.index("same region"),
+    "area": ADDRESS.levels.index("same area"),
+    "city": ADDRESS.levels.index("same city"),
+    "near code": ADDRESS.levels.index("similar postcode"),
+    "near code and city": ADDRESS.levels.index("similar postcode, same city"),
+    "code": ADDRESS.levels.index("same postcode"),
+    "code, other city": ADDRESS.levels.index("same postcode, other city"),
+}
+_BRANCHES = (BRANCH_ADDRESS, BRANCH_PLACE)
+_PLACE_RANKS = {
+    "region": PLACE.levels.index("same region"),
+    "area": PLACE.levels.index("same area"),
+    "city": PLACE.levels.index("same city"),
+    "near code": PLACE.levels.index("similar postcode"),
+    "near code and city": PLACE.levels.index("similar postcode, same city"),
+    "code": PLACE.exact,
+    "code, other city": PLACE.levels.index("same postcode, other city"),
+}
 
 
 def pair_levels(left: Codes, right: Codes, measure: Measure, exact: int) -> Levels:
@@ -249,21 +293,22 @@ def comparer(records: RecordSet) -> Comparer:
 
     for role, comparison, measure in _SIMPLE:
         if role in columns:
-            # Among organisations the name is what tells one from the other; among people it is an employer.
-            own = replace(comparison, related=None) if comparison is COMPANY and names is None else comparison
+            own = BRANCH_NAME if comparison is COMPANY and names is None else comparison
             add(own, columns[role], measure)
     places: dict[str, Measure] = {}
     makers = {
         "postcode": measures.code,
         "city": measures.place,
-        "street": measures.place,
+        "street": measures.street,
         "region": measures.equal_only,
     }
     places = {role: make(columns[role]) for role, make in makers.items() if role in columns}
     if places:
-        chosen.append(ADDRESS)
-        if "door" in columns:
-            equal[ADDRESS.name] = columns["door"]
+        kinds = (ADDRESS, PLACE) if names is not None or "company" not in columns else _BRANCHES
+        chosen.append(kinds["street" not in columns])
+        telling = "door" if "street" in columns else "postcode" if "postcode" in columns else "city"
+        if telling in columns:
+            equal[chosen[-1].name] = columns[telling]
     for (kind, namespace), identifier in records.identifiers.items():
         if identifier.present:
             maker = {"email": measures.email, "phone": measures.phone}.get(kind, measures.identifier)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,8 @@ class Comparison:
     ``match``, ``unrelated``: shipped beliefs, the share of each level among matches and among strangers;
     data correct them. ``related``: the same for two people of one household; None where the field is
     personal, so that two people of one household agree on it no more than strangers do.
+    ``echo``: the share of two people of one household who bear the same value of a personal field: children
+    are named after their parents.
     ``tf``: whether the frequency of an equal value adjusts the weight.
     """
 
@@ -21,6 +23,12 @@ class Comparison:
     unrelated: tuple[float, ...]
     related: tuple[float, ...] | None = None
     tf: bool = False
+    echo: float = 0.0
+
+    @property
+    def shared(self) -> bool:
+        """Whether two people of one household may agree on the field more often than strangers do."""
+        return self.related is not None or self.echo > 0
 
     @property
     def exact(self) -> int:
@@ -34,6 +42,7 @@ GIVEN = Comparison(
     match=(0.04, 0.02, 0.03, 0.06, 0.06, 0.07, 0.72),
     unrelated=(0.905, 0.055, 0.008, 0.010, 0.008, 0.004, 0.010),
     tf=True,
+    echo=0.03,
 )
 SURNAME = Comparison(
     "surname",
@@ -43,16 +52,20 @@ SURNAME = Comparison(
         "one name swapped",
         "part in common",
         "similar",
+        "one letter differs",
         "swapped with given name",
         "same",
     ),
-    match=(0.05, 0.01, 0.01, 0.03, 0.07, 0.03, 0.80),
-    unrelated=(0.9842, 0.003, 0.002, 0.001, 0.0045, 0.0003, 0.005),
-    related=(0.25, 0.01, 0.01, 0.03, 0.05, 0.01, 0.64),
+    match=(0.05, 0.01, 0.01, 0.03, 0.03, 0.05, 0.03, 0.79),
+    unrelated=(0.9842, 0.003, 0.002, 0.001, 0.003, 0.0015, 0.0003, 0.005),
+    related=(0.25, 0.01, 0.01, 0.03, 0.02, 0.03, 0.01, 0.64),
     tf=True,
 )
 MIDDLE = Comparison(
-    "middle name", ("different", "same initial", "same"), (0.08, 0.22, 0.70), (0.92, 0.04, 0.04)
+    "middle name",
+    ("different", "same initial", "initial only", "similar", "same"),
+    match=(0.07, 0.02, 0.22, 0.05, 0.64),
+    unrelated=(0.92, 0.05, 0.02, 0.002, 0.008),
 )
 SUFFIX = Comparison("suffix", ("different", "same"), (0.0005, 0.9995), (0.5, 0.5), (0.7, 0.3))
 GENDER = Comparison("gender", ("different", "same"), (0.04, 0.96), (0.5, 0.5))
@@ -94,26 +107,62 @@ ADDRESS = Comparison(
         "different",
         "same region",
         "same area",
+        "other street, same city",
         "same city",
+        "other street, same postcode",
         "similar postcode",
+        "same postcode, other city",
+        "similar postcode, same city",
         "same postcode",
+        "same street, other number",
         "same street",
         "same door",
         "same door and place",
     ),
-    match=(0.12, 0.02, 0.01, 0.03, 0.03, 0.06, 0.03, 0.06, 0.64),
-    unrelated=(0.8553, 0.10, 0.02, 0.015, 0.006, 0.003, 0.0005, 0.0001, 0.0001),
-    related=(0.08, 0.01, 0.01, 0.02, 0.02, 0.06, 0.05, 0.05, 0.70),
+    match=(0.10, 0.01, 0.01, 0.02, 0.03, 0.02, 0.01, 0.01, 0.02, 0.05, 0.03, 0.02, 0.05, 0.62),
+    unrelated=(
+        0.8526, 0.10, 0.02, 0.008, 0.007, 0.0015, 0.004, 0.001, 0.0015, 0.003, 0.0007, 0.0003, 0.0002, 0.0002,
+    ),
+    related=(0.06, 0.01, 0.01, 0.01, 0.02, 0.01, 0.01, 0.01, 0.02, 0.06, 0.02, 0.03, 0.05, 0.68),
+    tf=True,
+)  # fmt: skip
+PLACE = Comparison(
+    "place",
+    (
+        "different",
+        "same region",
+        "same area",
+        "same city",
+        "similar postcode",
+        "same postcode, other city",
+        "similar postcode, same city",
+        "same",
+    ),
+    match=(0.14, 0.01, 0.01, 0.03, 0.02, 0.03, 0.06, 0.70),
+    unrelated=(0.84, 0.10, 0.02, 0.015, 0.008, 0.003, 0.004, 0.010),
+    related=(0.10, 0.01, 0.01, 0.02, 0.01, 0.03, 0.05, 0.77),
     tf=True,
 )
 COMPANY = Comparison(
     "company",
-    ("different", "words in common", "similar", "same"),
-    match=(0.08, 0.12, 0.15, 0.65),
-    unrelated=(0.985, 0.01, 0.003, 0.002),
-    related=(0.40, 0.05, 0.05, 0.50),
+    (
+        "different",
+        "common words in common",
+        "other number",
+        "words in common",
+        "one inside the other",
+        "similar",
+        "same",
+    ),
+    match=(0.03, 0.03, 0.01, 0.09, 0.13, 0.13, 0.58),
+    unrelated=(0.966, 0.02, 0.002, 0.006, 0.002, 0.001, 0.003),
+    related=(0.40, 0.05, 0.03, 0.10, 0.06, 0.04, 0.32),
     tf=True,
 )
+# Two branches of one organisation share its name and often its telephone, but not the address.
+BRANCH_NAME = replace(COMPANY, related=(0.06, 0.03, 0.15, 0.12, 0.12, 0.08, 0.44))
+BRANCH_ADDRESS, BRANCH_PLACE = replace(ADDRESS, related=None), replace(PLACE, related=None)
+RECORD_TYPE = Comparison("record type", ("different", "same"), (0.001, 0.999), (0.4, 0.6), (0.05, 0.95))
 
 
 def of_text(name: str) -> Comparison:

@@ -98,11 +98,12 @@ def surname(names: Coded, sound: Codes) -> Measure:
         level = np.zeros(len(left), dtype=np.int8)
         level[(sound[left] == sound[right]) & (sound[left] >= 0)] = 1
         level[share_entry(part[left], part[right])] = 3
-        near = jaro_winkler(a, b, 0.9) >= 0.9
-        level[near] = 4
+        level[jaro_winkler(a, b, 0.9) >= 0.9] = 4
         short, gap = np.minimum(length[left], length[right]), np.abs(length[left] - length[right])
-        other = np.flatnonzero(~near & (short >= 4) & (gap <= 1))
-        level[other[edits(a[other], b[other], 1) <= 1]] = 4
+        some = np.flatnonzero((short >= 6) & (gap <= 2))
+        level[some[edits(a[some], b[some], 2) <= 2]] = 4
+        few = np.flatnonzero((short >= 3) & (gap <= 1))
+        level[few[edits(a[few], b[few], 1) <= 1]] = 5
         return level
 
     return levels
@@ -124,11 +125,13 @@ def _name_parts(values: Texts) -> npt.NDArray[np.int32]:
 
 def middle_name(column: Coded) -> Measure:
     """Levels of ``comparisons.MIDDLE``."""
-    first = _initials(column.values)
+    first, length = _initials(column.values), _lengths(column.values)
 
     def levels(left: Codes, right: Codes) -> Levels:
-        level: Levels = (first[left] == first[right]).astype(np.int8)
-        level[jaro_winkler(column.values[left], column.values[right], 0.9) >= 0.9] = 1
+        same_first = np.asarray(first[left] == first[right])
+        level: Levels = same_first.astype(np.int8)
+        level[same_first & (np.minimum(length[left], length[right]) == 1)] = 2
+        level[jaro_winkler(column.values[left], column.values[right], 0.9) >= 0.9] = 3
         return level
 
     return levels
@@ -156,7 +159,8 @@ def birth_date(column: Coded) -> Measure:
         level = np.zeros(len(left), dtype=np.int8)
         level[days <= 3720] = 1
         level[days <= 372] = 2
-        level[year & (month | day) | month & day] = 3
+        partial = np.minimum(one // 100 % 100, two // 100 % 100) == 0
+        level[year & (month | day | partial) | month & day] = 3
         level[days <= 31] = 4
         swapped = year & (one % 100 == two // 100 % 100) & (two % 100 == one // 100 % 100)
         level[
@@ -233,24 +237,90 @@ def identifier(column: Coded) -> Measure:
 
 
 def company(column: Coded) -> Measure:
-    """Levels of ``comparisons.COMPANY``: words in common, then spelling."""
-    bags = [frozenset(w for w in value.split() if len(w) > 2) for value in column.values]
+    """Levels of ``comparisons.COMPANY``.
+
+    Words that many names hold count one, others three; at most eight words of a name are read, the rare and
+    the long ones first.
+    """
+    values, length = column.values, _lengths(column.values)
+    words, rare, mass, digits, joined, acronym = _name_words(values)
 
     def levels(left: Codes, right: Codes) -> Levels:
-        common = np.fromiter(
-            (
-                len(bags[i] & bags[j]) / max(1, min(len(bags[i]), len(bags[j])))
-                for i, j in zip(left, right, strict=True)
-            ),
-            np.float64,
-            len(left),
-        )
-        score = jaro_winkler(column.values[left], column.values[right], 0.75)
-        level = (common >= 0.5).astype(np.int8)
-        level[(score >= 0.9) | ((common >= 0.99) & (score > 0))] = 2
+        shared, telling = _overlap(words, rare, left, right)
+        least, most = np.minimum(mass[left], mass[right]), np.maximum(mass[left], mass[right])
+        level = np.zeros(len(left), dtype=np.int8)
+        level[(shared > 0) & (2 * shared >= least)] = 1
+        level[telling & (2 * shared >= least)] = 3
+        inside = (shared == least) & (shared > 0)
+        level[inside & (telling | (2 * shared >= most))] = 4
+        level[inside & (shared == most)] = 5
+        level[(joined[left] == joined[right]) | _initials_of(acronym, joined, left, right)] = 5
+        short = np.minimum(length[left], length[right])
+        gap = np.abs(length[left] - length[right])
+        for most_edits, least_length in ((1, 5), (2, 10), (3, 16)):
+            near = np.flatnonzero((short >= least_length) & (gap <= most_edits) & (level < 5))
+            level[near[edits(values[left[near]], values[right[near]], most_edits) <= most_edits]] = 5
+        other = (digits[left, 0] >= 0) & (digits[right, 0] >= 0) & ~share_entry(digits[left], digits[right])
+        level[other & (level >= 1)] = 2
         return level
 
     return levels
+
+
+_WORDS, _DIGITS = 8, 3
+_RARE_WEIGHT = 3
+
+
+def _name_words(
+    values: Texts,
+) -> tuple[npt.NDArray[np.int32], Flags, npt.NDArray[np.int32], npt.NDArray[np.int32], Codes, Codes]:
+    """Per name: its words, which of them are rare, their weight, its numbers, all as one word, its initials."""
+    split = [value.split() for value in values]
+    counts: dict[str, int] = {}
+    for pieces in split:
+        for word in set(pieces):
+            counts[word] = counts.get(word, 0) + 1
+    usual = max(5, len(values) // 200)
+    number = {word: code for code, word in enumerate(sorted(counts))}
+    words = np.full((len(values), _WORDS), -1, dtype=np.int32)
+    rare = np.zeros((len(values), _WORDS), dtype=bool)
+    digits = np.full((len(values), _DIGITS), -1, dtype=np.int32)
+    whole: dict[str, int] = {}
+    joined = np.fromiter((whole.setdefault("".join(p), len(whole)) for p in split), np.int32, len(split))
+    initials = ["".join(word[0] for word in p) if len(p) >= 3 else "" for p in split]
+    acronym = np.fromiter(
+        (whole.get(text, -1) if len(text) >= 3 else -1 for text in initials), np.int32, len(split)
+    )
+    for place, pieces in enumerate(split):
+        own = {word for word in pieces if not word.isdigit() and len(word) > 1}
+        telling = sorted(own, key=lambda w: (counts[w] > usual, -len(w), w))[:_WORDS]
+        for slot, word in enumerate(telling):
+            words[place, slot], rare[place, slot] = number[word], counts[word] <= usual
+        for slot, word in enumerate(sorted({word for word in pieces if word.isdigit()})[:_DIGITS]):
+            digits[place, slot] = number[word]
+    mass = np.where(words >= 0, np.where(rare, _RARE_WEIGHT, 1), 0).sum(axis=1).astype(np.int32)
+    return words, rare, mass, digits, joined, acronym
+
+
+def _overlap(
+    words: npt.NDArray[np.int32], rare: Flags, left: Codes, right: Codes
+) -> tuple[npt.NDArray[np.int32], Flags]:
+    """Weight of the words in common, and whether a rare one is among them."""
+    shared = np.zeros(len(left), dtype=np.int32)
+    telling = np.zeros(len(left), dtype=bool)
+    for i in range(_WORDS):
+        word, weight = words[left, i], rare[left, i]
+        hit = np.zeros(len(left), dtype=bool)
+        for j in range(_WORDS):
+            hit |= (word == words[right, j]) & (word >= 0)
+        shared += np.where(hit, np.where(weight, _RARE_WEIGHT, 1), 0).astype(np.int32)
+        telling |= hit & weight
+    return shared, telling
+
+
+def _initials_of(acronym: Codes, joined: Codes, left: Codes, right: Codes) -> Flags:
+    one = (acronym[left] == joined[right]) & (acronym[left] >= 0)
+    return np.asarray(one | ((acronym[right] == joined[left]) & (acronym[right] >= 0)))
 
 
 def text(column: Coded) -> Measure:
@@ -261,10 +331,36 @@ def text(column: Coded) -> Measure:
 
 
 def place(column: Coded) -> Measure:
-    """Alike or not, for streets and cities."""
+    """Alike or not, for cities."""
     return lambda left, right: (jaro_winkler(column.values[left], column.values[right], 0.9) >= 0.9).astype(
         np.int8
     )
+
+
+_STREET_WORDS = 4
+
+
+def street(column: Coded) -> Measure:
+    """Alike or not, for streets: by spelling, or all words of one stand in the other."""
+    numbers: dict[str, int] = {}
+    words = np.full((len(column.values), _STREET_WORDS), -1, dtype=np.int32)
+    for row, value in enumerate(column.values):
+        own = sorted({w for w in value.split() if len(w) > 2 or w.isdigit()}, key=lambda w: (-len(w), w))
+        for slot, word in enumerate(own[:_STREET_WORDS]):
+            words[row, slot] = numbers.setdefault(word, len(numbers))
+    size = (words >= 0).sum(axis=1)
+
+    def levels(left: Codes, right: Codes) -> Levels:
+        shared = np.zeros(len(left), dtype=np.int64)
+        for i in range(_STREET_WORDS):
+            for j in range(_STREET_WORDS):
+                shared += (words[left, i] == words[right, j]) & (words[left, i] >= 0)
+        least = np.minimum(size[left], size[right])
+        alike = (least > 0) & (shared == least)
+        alike |= jaro_winkler(column.values[left], column.values[right], 0.9) >= 0.9
+        return np.asarray(alike, dtype=np.int8)
+
+    return levels
 
 
 def code(column: Coded) -> Measure:

@@ -148,7 +148,7 @@ def estimate(
             _normal(n + b + _prior_u(c)) for n, b, c in zip(parts[2], background, comparisons, strict=True)
         ]
         related = [
-            _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.related is not None else u
+            _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.related is not None else _related(c, u)
             for n, c, u in zip(parts[1], comparisons, unrelated, strict=True)
         ]
         moved = abs(match_rate / before[0] - 1), abs(related_rate / before[1] - 1)
@@ -162,7 +162,12 @@ def _prior_u(comparison: Comparison) -> Floats:
 
 
 def _related(comparison: Comparison, unrelated: Floats) -> Floats:
-    return np.array(comparison.related) if comparison.related is not None else unrelated
+    """Levels of two people of one household: as learned, or those of strangers but for the echo of a name."""
+    if comparison.related is not None:
+        return np.array(comparison.related)
+    echo = np.zeros(len(unrelated))
+    echo[comparison.exact] = comparison.echo
+    return np.asarray((1 - comparison.echo) * unrelated + echo)
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,7 @@ class Model:
                     "levels": list(c.levels),
                     "term_frequency": c.tf,
                     "personal": c.related is None,
+                    "echo": c.echo,
                     "m": [float(x) for x in m],
                     "u": [float(x) for x in u],
                     "related": [float(x) for x in r],
@@ -227,6 +233,7 @@ class Model:
                 tuple(i["u"]),
                 None if i["personal"] else tuple(i["related"]),
                 i["term_frequency"],
+                i.get("echo", 0.0),
             )
             for i in items
         )

@@ -46,7 +46,7 @@ _ORGANISATION_WORDS = frozenset(
 )
 _LEGAL_FORM = re.compile(
     r"\b(?:inc|incorporated|llc|l\.l\.c|llp|ltd|limited|corp|corporation|gmbh|plc|pty|s\.?a\.?r\.?l|s\.?r\.?l|"
-    r"s\.?p\.?a|b\.v|n\.v|pte|co\. kg|gmbh & co)\b\.?(?=\W*(?:$|[(,#-]))",
+    r"s\.?p\.?a|b\.?v|n\.?\s?v|pte|co\. kg|gmbh & co)\b\.?(?=\W*(?:$|[(,#-]))",
     re.IGNORECASE,
 )
 
@@ -156,11 +156,11 @@ def _person(value: str) -> bool:
 def _organisation(value: str) -> bool:
     if re.search(r"\d|&|'s\b|s'(?:\s|$)", value):
         return True
-    return not _ORGANISATION_WORDS.isdisjoint(words(value).split())
+    return has_legal_form(value) or not _ORGANISATION_WORDS.isdisjoint(words(value).split())
 
 
-def names_organisations(sample: Sequence[str]) -> bool:
-    """Whether names are those of organisations rather than of people.
+def names_organisations(sample: Sequence[str], least: float = 0.15) -> bool:
+    """Whether names are those of organisations rather than of people; ``least``: share that must look so.
 
     >>> names_organisations(["Acme Inc", "Joe's Diner", "Blue Hotel"]), names_organisations(["Ada Byron", "Li Wei"])
     (True, False)
@@ -169,6 +169,6 @@ def names_organisations(sample: Sequence[str]) -> bool:
     if not named:
         return False
     organisations = _share(named, _organisation)
-    return organisations > 0.15 and organisations > _share(
+    return organisations > least and organisations > _share(
         named, lambda v: _person(v) and not _organisation(v)
     )

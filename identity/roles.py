@@ -147,11 +147,14 @@ def _settle_names(found: dict[str, Role], samples: Mapping[str, Sequence[str]]) 
     """A bare "name" is a surname beside given names, and an organisation's where its values say so."""
     roles = {role.role for role in found.values()}
     for column, role in found.items():
-        if role.role != "full_name" or role.why == "given" or header_words(column) not in NAME_HEADERS:
+        if role.role != "full_name" or role.why == "given":
             continue
-        if "given_name" in roles and "surname" not in roles:
+        least = 0.15 if header_words(column) in NAME_HEADERS else 0.5
+        if least < 0.5 and "given_name" in roles and "surname" not in roles:
             found[column] = Role("surname", why="beside given names")
-        elif not roles & {"given_name", "surname", "birth_date"} and names_organisations(samples[column]):
+        elif not roles & {"given_name", "surname", "birth_date"} and names_organisations(
+            samples[column], least
+        ):
             found[column] = Role("company", why="content")
 
 
@@ -193,7 +196,9 @@ def _one_record_id(found: dict[str, Role], table: pa.Table) -> None:
 
 def _distinct(column: pa.ChunkedArray) -> int:
     """How many different values a column has; a dictionary counts those that are in use."""
-    return len(pc.unique(column)) if pa.types.is_dictionary(column.type) else pc.count_distinct(column).as_py()
+    return (
+        len(pc.unique(column)) if pa.types.is_dictionary(column.type) else pc.count_distinct(column).as_py()
+    )
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:

@@ -122,7 +122,7 @@ class Scorer:
         plain, related = weigh(self.model, found.patterns)
         frequency = self.frequency(levels, left, right)
         total = plain[found.of_pair] + frequency.sum(axis=0, dtype=np.int32)
-        shared = np.array([c.related is not None for c in self.comparer.comparisons], dtype=bool)
+        shared = np.array([c.shared for c in self.comparer.comparisons], dtype=bool)
         other = related[found.of_pair] + frequency[shared].sum(axis=0, dtype=np.int32)
         household = household_term(self.model, other)
         weight = total + household + np.int32(self.model.prior)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,54 +28,71 @@ def columns(seen) -> dict[tuple[str, str], Multi]:
     return found
 
 
-def slow(labels, unnamed, seen, policy, order, barred):
+class Slow:
     """Rounds in which every unnamed record looks at the owners of its values, kind by kind."""
-    size = len(labels)
-    owner = [None if unnamed[row] else int(labels[row]) for row in range(size)]
-    kinds = sorted({kind for kind, _, _ in seen}, key=lambda kind: (policy.rank(kind[0]), kind))
 
-    def holders(kind, value):
-        return [row for k, row, v in seen if (k, v) == (kind, value)]
+    def __init__(self, labels, unnamed, seen, policy, order, barred) -> None:
+        self.owner = [None if waits else int(label) for label, waits in zip(labels, unnamed, strict=True)]
+        self.seen, self.policy, self.order, self.barred = seen, policy, order, barred
+        self.kinds = sorted({kind for kind, _, _ in seen}, key=lambda kind: (policy.rank(kind[0]), kind))
+        self.values = {(kind, value) for kind, _, value in seen}
+        self.edges = set()
 
-    def owner_of(kind, value):
-        found = [owner[row] for row in holders(kind, value) if owner[row] is not None]
-        if policy.ambiguous == "best" and found:
-            return min(set(found), key=lambda who: (-found.count(who), order[who]))
+    def holders(self, kind, value):
+        return [row for k, row, v in self.seen if (k, v) == (kind, value)]
+
+    def owner_of(self, kind, value):
+        found = [who for row in self.holders(kind, value) if (who := self.owner[row]) is not None]
+        if self.policy.ambiguous == "best" and found:
+            return min(set(found), key=lambda who: (-found.count(who), self.order[who]))
         return found[0] if len(set(found)) == 1 else None
 
-    edges = set()
-    while True:
-        wishes = {}
-        for row in range(size):
-            for kind in kinds if owner[row] is None else []:
-                mine = [v for k, r, v in seen if (k, r) == (kind, row) and owner_of(kind, v) is not None]
-                whom = {owner_of(kind, v) for v in mine}
-                if len(whom) == 1:
-                    shown = [h for v in mine for h in holders(kind, v) if owner[h] in whom]
-                    wishes[row] = (whom.pop(), min(shown, key=lambda r: order[r]), kind[0])
-                    break
-        future = [wishes[row][0] if row in wishes else owner[row] for row in range(size)]
-        clash = {row for pair in barred if future[pair[0]] == future[pair[1]] is not None for row in pair}
-        wishes = {row: wish for row, wish in wishes.items() if row not in clash}
-        if not wishes:
-            break
-        for row, (whom, via, kind) in wishes.items():
-            owner[row] = whom
-            edges.add((kind, via, row))
-    held = set()
-    for kind, value in {(kind, value) for kind, _, value in seen}:
-        own = [owner[row] for row in holders(kind, value)]
-        if len(set(own) - {None}) > 1 and None in own:
-            held.add((*kind, value, own.count(None)))
-    rest = {row for row in range(size) if owner[row] is None}
-    links = []
-    for kind, value in {(kind, value) for kind, _, value in seen}:
-        here = holders(kind, value)
-        if all(row in rest for row in here):
-            here = [row for row in here if not any(row in pair for pair in barred)]
-            links += [(here[0], other) for other in here[1:]]
-    parts = comp.components(order, *(np.array([p[i] for p in links], np.int32) for i in (0, 1)))
-    return [int(parts[row]) if row in rest else owner[row] for row in range(size)], edges, held
+    def wish(self, row):
+        """Whom a record would join, who shows it, by which kind."""
+        for kind in self.kinds if self.owner[row] is None else []:
+            mine = [
+                v for k, r, v in self.seen if (k, r) == (kind, row) and self.owner_of(kind, v) is not None
+            ]
+            whom = {self.owner_of(kind, v) for v in mine}
+            if len(whom) == 1:
+                shown = [h for v in mine for h in self.holders(kind, v) if self.owner[h] in whom]
+                return whom.pop(), min(shown, key=lambda r: self.order[r]), kind[0]
+        return None
+
+    def round(self) -> bool:
+        wishes = {row: wish for row in range(SIZE) if (wish := self.wish(row))}
+        future = [wishes[row][0] if row in wishes else self.owner[row] for row in range(SIZE)]
+        clash = {row for a, b in self.barred if future[a] == future[b] is not None for row in (a, b)}
+        for row in wishes.keys() - clash:
+            self.owner[row] = wishes[row][0]
+            self.edges.add((wishes[row][2], wishes[row][1], row))
+        return bool(wishes.keys() - clash)
+
+    def held(self):
+        found = set()
+        for kind, value in self.values:
+            own = [self.owner[row] for row in self.holders(kind, value)]
+            if len(set(own) - {None}) > 1 and None in own:
+                found.add((*kind, value, own.count(None)))
+        return found
+
+    def rest(self):
+        links = []
+        for kind, value in self.values:
+            here = self.holders(kind, value)
+            if all(self.owner[row] is None for row in here):
+                here = [row for row in here if not any(row in pair for pair in self.barred)]
+                links += [(here[0], other) for other in here[1:]]
+        return comp.components(self.order, *(np.array([p[i] for p in links], np.int32) for i in (0, 1)))
+
+
+def slow(*problem):
+    found = Slow(*problem)
+    while found.round():
+        pass
+    rest = found.rest()
+    labels = [int(rest[row]) if who is None else who for row, who in enumerate(found.owner)]
+    return labels, found.edges, found.held()
 
 
 @st.composite

@@ -24,6 +24,7 @@ Levels = npt.NDArray[np.int8]
 _CHUNK = 1 << 17
 _NO_ADJUSTMENT = np.empty(0, np.int32)
 THREADS = 2
+_EVERYTHING = -(2**30)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class Scorer:
                     related += rarity
         household = household_term(self.model, related)
         return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
+
+    def weights(self, left: Rows, right: Rows) -> Ints:
+        """The weight of each pair, without levels."""
+        parts = [self._above(a, b, _EVERYTHING).weight for a, b in _slices([(left, right)])]
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def above(self, chunks: Iterable[tuple[Rows, Rows]], floor: int) -> Iterator[Edges]:
         """The pairs whose weight is at least ``floor``; chunks are scored by two threads, in order."""

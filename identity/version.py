@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from identity.candidates import KeySpec
+from identity.candidates import LIMITS, KeySpec, Limits
 from identity.comparer import Plan, Planned, Source
-from identity.frozen import Frozen
+from identity.encode import Frozen
 from identity.model import UNIT, Ints, Model
 
 Hashes = npt.NDArray[np.uint64]
@@ -78,6 +78,7 @@ class ModelVersion:
     keys: tuple[KeySpec, ...]
     cap: int
     records: int
+    limits: Limits = LIMITS
 
     @cached_property
     def version(self) -> str:
@@ -102,6 +103,7 @@ class ModelVersion:
             "keys": [asdict(key) for key in self.keys],
             "cap": self.cap,
             "records": self.records,
+            "limits": asdict(self.limits),
         }
         table = pa.table(
             {
@@ -132,6 +134,7 @@ class ModelVersion:
             tuple(KeySpec(**key) for key in body["keys"]),
             body["cap"],
             body["records"],
+            Limits(**body["limits"]),
         )
 
 

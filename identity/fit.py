@@ -1,0 +1,162 @@
+"""Estimate a model version from records, without labels.
+
+Expectation–maximisation sees the candidate pairs of a sample of the records (chosen by the hash of their keys) and
+random pairs of all; so its cost hardly grows with the number of records, and their order plays no part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from identity import keyring
+from identity.candidates import LIMITS, Key, KeySpec, choose_cap, emit
+from identity.comparer import Comparer, Plan, bind, plan
+from identity.encode import Frozen
+from identity.features import FeatureStore
+from identity.keys import Limits, count
+from identity.model import Histogram, Model, build, estimate, histogram
+from identity.recordset import RecordSet
+from identity.status import Status
+from identity.values import Flags, Hashes
+from identity.version import Frequencies, ModelVersion, large_domains
+
+_SAMPLED_PAIRS = 600_000
+_RANDOM_PAIRS = 400_000
+Rows = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model version and what its estimation saw, for reports."""
+
+    version: ModelVersion
+    report: dict[str, Any]
+
+
+def fit(
+    records: RecordSet,
+    now: Status,
+    frozen: Frozen,
+    features: FeatureStore,
+    threshold: float,
+    *,
+    limits: Limits = LIMITS,
+) -> Fitted:
+    """Choose keys and comparisons, and estimate their weights from the active records."""
+    specs = keyring.choose(records)
+    keys = keyring.build(specs, records, now.identifiers, now.hubs)
+    cap = choose_cap(keys, now.active)
+    effective = replace(records, identifiers=dict(now.identifiers))
+    chosen = plan(effective)
+    domains = _large_domains(effective, features)
+    comparer = bind(effective, chosen, features, domains)
+    sampled = _sampled(keys, now.active, records.order, cap, limits)
+    left, right = _pairs(keys, now.active, records.order, cap, sampled.rows, limits)
+    found = histogram(comparer.levels(left, right), comparer.comparisons)
+    size = int(now.active.sum())
+    every = max(size * (size - 1) / 2, 1.0)
+    one, two = _random(now.active, records.order)
+    if sampled.share == 1.0:
+        one, two = _others(one, two, left, right)
+    random = comparer.levels(one, two)
+    scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
+    parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
+    model = build(comparer.comparisons, parameters, threshold)
+    version = ModelVersion(
+        model, chosen, _frequencies(effective, comparer), frozen, domains, specs, cap, len(records), limits
+    )
+    return Fitted(version, {"sampled_pairs": len(left), "sampled_share": sampled.share})
+
+
+def _large_domains(records: RecordSet, features: FeatureStore) -> Hashes:
+    column = records.identifiers.get(("email", ""))
+    if column is None:
+        return np.empty(0, np.uint64)
+    return large_domains([features.get("emails", column.space, records.spaces[column.space].texts).domain])
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Active rows whose candidate pairs are looked at, and the share of all candidate pairs that these are."""
+
+    rows: Flags
+    share: float
+
+
+def _sampled(keys: list[Key], active: Flags, order: Hashes, cap: int, limits: Limits) -> _Sample:
+    """Rows of least hash, so many that a pair with one of them is one of about 600,000."""
+    size = int(active.sum())
+    if size <= limits.all_pairs:
+        return _Sample(active, 1.0)
+    counts = count(keys, active)
+    pairs = 0
+    for space in {key.space for key in keys if key.alone}:
+        block = counts.spaces[space].astype(np.int64)
+        pairs += int((block * (block - 1) // 2)[block <= cap].sum())
+    if pairs <= 2 * _SAMPLED_PAIRS:
+        return _Sample(active, 1.0)
+    # A pair is seen if either record is: of a share r of the rows come 1 - (1 - r)² of the pairs.
+    rows_share = 1.0 - (1.0 - _SAMPLED_PAIRS / pairs) ** 0.5
+    limit = np.uint64(rows_share * 2.0**64)
+    chosen = active & (_scattered(order) < limit)
+    exact = int(chosen.sum()) / size
+    return _Sample(chosen, 1.0 - (1.0 - exact) ** 2)
+
+
+def _scattered(order: Hashes) -> Hashes:
+    """Another hash of the keys, so that samples do not follow the order that breaks ties."""
+    mixed = (order ^ (order >> np.uint64(31))) * np.uint64(0x9FB21C651E98DF25)
+    return np.asarray(mixed ^ (mixed >> np.uint64(28)), dtype=np.uint64)
+
+
+def _pairs(
+    keys: list[Key], active: Flags, order: Hashes, cap: int, sampled: Flags, limits: Limits
+) -> tuple[Rows, Rows]:
+    dirty = None if sampled is active else sampled
+    parts = [(a.copy(), b.copy()) for a, b in emit(keys, active, order, cap, dirty=dirty, limits=limits)]
+    empty = [np.empty(0, np.int32)]
+    return (
+        np.concatenate([part[0] for part in parts] or empty),
+        np.concatenate([part[1] for part in parts] or empty),
+    )
+
+
+def _random(active: Flags, order: Hashes) -> tuple[Rows, Rows]:
+    """Pairs of active rows that stand near each other by hash: all where they are few."""
+    rows = np.flatnonzero(active).astype(np.int32)
+    rows = rows[np.argsort(_scattered(order[rows]), kind="stable")]
+    size = len(rows)
+    every = size * (size - 1) // 2 <= _RANDOM_PAIRS
+    shifts = range(1, size) if every else range(1, max(2, _RANDOM_PAIRS // max(size, 1) + 1))
+    left = [rows[:-shift] for shift in shifts]
+    right = [rows[shift:] for shift in shifts]
+    one = np.concatenate(left or [rows[:0]])
+    two = np.concatenate(right or [rows[:0]])
+    return (one, two) if every else (one[:_RANDOM_PAIRS], two[:_RANDOM_PAIRS])
+
+
+def _others(one: Rows, two: Rows, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+    """The random pairs that are no candidates."""
+
+    def packed(a: Rows, b: Rows) -> npt.NDArray[np.uint64]:
+        low, high = np.minimum(a, b).astype(np.uint64), np.maximum(a, b).astype(np.uint64)
+        return (low << np.uint64(32)) | high
+
+    keep = ~np.isin(packed(one, two), packed(left, right))
+    return one[keep], two[keep]
+
+
+def _frequencies(records: RecordSet, comparer: Comparer) -> tuple[Frequencies | None, ...]:
+    found: list[Frequencies | None] = [None] * len(comparer.plan)
+    for step in comparer.steps:
+        for row, codes, space in zip(step.rows, step.codes, step.spaces, strict=True):
+            if comparer.comparisons[row].tf and space and (codes >= 0).any():
+                found[row] = Frequencies.of(codes, records.spaces[space].hashes)
+    return tuple(found)
+
+
+__all__ = ["Fitted", "KeySpec", "Model", "Plan", "fit"]

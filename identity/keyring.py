@@ -1,0 +1,86 @@
+"""The blocking keys of a set of records: which there are, most telling first, and their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from identity.derived import COMPANY_BY_SOUND, DATE_KEY, FIRST_WORD, LOCAL_PART, SPOKEN_NAME
+from identity.keys import CAP, Key, KeySpec
+from identity.recordset import RecordSet
+from identity.values import Codes, Column, Flags, Multi
+
+_NO_KEY = frozenset(
+    "given_name middle_name surname suffix gender birth_date company door street street_number postcode city "
+    "region country".split()
+)
+_WHOLE = ("door", "company")
+_PLACES = ("postcode", "city")
+Identifiers = Mapping[tuple[str, str], Multi]
+
+
+def identifier_key(kind: str, namespace: str) -> str:
+    """Name of the key of one identifier type."""
+    return f"{kind}/{namespace}"
+
+
+def choose(records: RecordSet) -> tuple[KeySpec, ...]:
+    """The keys that the columns of the records allow; a model version keeps them."""
+    found = [
+        KeySpec(identifier_key(kind, space), identifier_key(kind, space), identifier=True)
+        for (kind, space), column in sorted(records.identifiers.items())
+        if len(column.record)
+    ]
+    columns, derived = records.columns, records.keys_only
+    found += [KeySpec(name, name) for name in _WHOLE if name in columns]
+    if DATE_KEY in derived:
+        found.append(KeySpec(DATE_KEY, "birth_date"))
+    found += [KeySpec(name, name, combine=False) for name in (LOCAL_PART, COMPANY_BY_SOUND) if name in derived]
+    if FIRST_WORD in derived:
+        found.append(KeySpec(FIRST_WORD, FIRST_WORD))
+    found += [KeySpec(name, "name") for name in ("given_name", "surname") if name in columns]
+    if SPOKEN_NAME in derived:
+        found.append(KeySpec(SPOKEN_NAME, SPOKEN_NAME, combine=False))
+    found += [KeySpec(name, name) for name in _PLACES if name in columns]
+    texts = sorted(set(columns) - _NO_KEY)
+    found += [KeySpec(n, n, alone=False) for n in texts if len(records.spaces[columns[n].space]) > CAP]
+    return tuple(found)
+
+
+def build(
+    specs: Sequence[KeySpec], records: RecordSet, identifiers: Identifiers, hubs: Mapping[tuple[str, str], Flags]
+) -> list[Key]:
+    """The columns of keys; ``identifiers`` are those without hub values, ``hubs`` flags these by value."""
+    nothing = np.full(len(records), -1, np.int32)
+    by_name = {identifier_key(*name): name for name in identifiers}
+    keys = []
+    for spec in specs:
+        several = None
+        if spec.name in by_name:
+            column = identifiers[by_name[spec.name]]
+            codes, size = column.codes, len(records.spaces[column.space])
+            if len(column.record) > int((column.codes >= 0).sum()):
+                several = (column.record, column.value)
+        else:
+            found = records.columns.get(spec.name) or records.keys_only.get(spec.name)
+            codes = nothing if found is None else found.codes
+            size = 1 if found is None else len(records.spaces[found.space])
+            if spec.name == LOCAL_PART and found is not None:
+                codes = _held(records, found, identifiers, hubs)
+        keys.append(
+            Key(spec.name, spec.space, codes, size, spec.alone, spec.combine, several, spec.identifier)
+        )
+    return keys
+
+
+def _held(
+    records: RecordSet, local: Column, identifiers: Identifiers, hubs: Mapping[tuple[str, str], Flags]
+) -> Codes:
+    """Local parts without those of addresses that are held back."""
+    name = ("email", "")
+    flags = hubs.get(name)
+    if flags is None or not flags.any():
+        return local.codes
+    own = records.identifiers[name].codes
+    return np.where(own == identifiers[name].codes, local.codes, np.int32(-1))

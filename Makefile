@@ -14,10 +14,10 @@ PYTEST := $(BIN)/python -m pytest
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo ui test check format bench soak lock clean
+.PHONY: help setup demo ui test check format bench bench-identity bench-peers-setup soak lock clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP)  ## Make the environment .venv (once; again when the lock changes)
 
@@ -47,6 +47,15 @@ format: $(STAMP)  ## Bring the code into the common form
 
 bench: $(STAMP)  ## Measure 1M events, each stage beside its physical limit
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-identity: $(STAMP)  ## Identity on labelled people: ours beside Splink, accuracy and cost
+	@$(BIN)/python -m benchmarks.identity_peers $(ARGS)
+
+bench-peers-setup: $(STAMP)  ## Make the environment of Splink for bench-identity (needs the network)
+	@rm -rf benchmarks/.venv-splink
+	@$(BIN)/python -m venv benchmarks/.venv-splink
+	@benchmarks/.venv-splink/bin/python -m pip install --quiet --disable-pip-version-check \
+		splink==5.0.0 duckdb==1.5.6 pyarrow==26.0.1
 
 soak: $(STAMP)  ## The long campaigns of crashes and fuzzing (about an hour)
 	@HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(ARGS)

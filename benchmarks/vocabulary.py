@@ -157,4 +157,4 @@ def _words(kind: str, count: int) -> list[str]:
 def _zipf(count: int, exponent: float) -> npt.NDArray[np.float64]:
     """Cumulative shares that fall with the rank (Zipf 1949, flattened at the top as names are)."""
     weights = (np.arange(count) + 6.0) ** -exponent
-    return np.cumsum(weights) / weights.sum() * (1 + 1e-12)
+    return np.asarray(np.cumsum(weights) / weights.sum() * (1 + 1e-12))

@@ -66,11 +66,12 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     errors worth reading. The truth names records by record_key, by source and key, by an identifier (email,
     user_id), or by the column of --id. Without --truth: only the signs of wrong customers.
     """
+    from cdp.cli import table_file
     from cdp.cli.evaluation_page import as_data, page
 
     if truth is None and (predicted is not None or errors):
         raise UsageError("there is no truth to compare with", hint="name a file with --truth")
-    known = read_table(truth) if truth else None
+    known = table_file.read(truth).table if truth else None
     subject = (
         _from_files(predicted, records, known, key, entity)
         if predicted
@@ -170,11 +171,12 @@ def _from_files(
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from cdp.cli import table_file
     from identity import roles
     from identity.facts import FACTS, Facts, read_facts
     from identity.truth import entity_column, key_columns
 
-    table = read_table(predicted)
+    table = table_file.read(predicted).table
     (id_column,) = key_columns(table.column_names, key if key in table.column_names else None)[-1:]
     others = [name for name in table.column_names if name != id_column]
     cluster_column = next(
@@ -188,7 +190,7 @@ def _from_files(
     if "match_probability" in others:
         chance = table["match_probability"].cast(pa.float64())
         clusters = clusters.append_column("match_probability", chance)
-    source = read_table(records) if records else known
+    source = table_file.read(records).table if records else known
     if source is not None:
         name = key_columns(source.column_names, key if key in source.column_names else None)
         labels = [entity_column(source.column_names, entity)] if records is None else []
@@ -198,28 +200,3 @@ def _from_files(
             return Subject(clusters, read_facts(prepared.records, prepared.identifiers))
     keys = pc.unique(clusters["record_key"].cast(pa.string()))
     return Subject(clusters, Facts(keys, FACTS.empty_table(), pa.nulls(len(keys), pa.string())))
-
-
-def read_table(path: Path) -> pa.Table:
-    """Read a file of rows, all columns as text: Parquet, JSONL, else CSV."""
-    import duckdb
-
-    from cdp.duck import connect, quote
-
-    kind = path.suffix.lower()
-    name = quote(str(path))
-    readers = {
-        ".parquet": f"read_parquet({name})",
-        ".jsonl": f"read_json({name}, format = 'newline_delimited')",
-        ".ndjson": f"read_json({name}, format = 'newline_delimited')",
-        ".json": f"read_json({name})",
-    }
-    with connect(memory_limit="4GB") as connection:
-        try:
-            reader = readers.get(kind, f"read_csv({name}, all_varchar = true, header = true)")
-            return connection.sql(f"SELECT COLUMNS(*)::VARCHAR FROM {reader}").to_arrow_table()
-        except duckdb.Error as error:
-            raise UsageError(
-                f"{path.name} could not be read as a table",
-                hint="expected CSV, JSONL or Parquet with a heading",
-            ) from error

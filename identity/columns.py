@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.kernels.codes import gather
 from identity.normalise import dates, fast, fast_addresses, fast_dates, names
 from identity.normalise.text import words
-from identity.values import Coded, coalesce, combine, gather, read, recode
+from identity.values import Coded, coalesce, combine, read, recode
 
 NAME_ROLES = frozenset({"full_name", "given_name", "middle_name", "surname", "title", "suffix"})
 ADDRESS_ROLES = frozenset({"street", "street_number", "city", "region", "postcode", "country"})

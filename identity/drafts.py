@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from identity.columns import DateRules, space
+from identity.kernels.codes import gather
 from identity.recordset import RecordSet
 from identity.sightings import Pairs
-from identity.values import Coded, Codes, Column, Hashes, Multi, Values, gather
+from identity.values import Coded, Codes, Column, Hashes, Multi, Values
 
 
 @dataclass(frozen=True)

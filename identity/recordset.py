@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from identity.kernels.buffers import concat
-from identity.values import NEVER, NO_TIMES, Codes, Column, Flags, Hashes, Multi, Times, Values, gather
+from identity.kernels.codes import gather
+from identity.values import NEVER, NO_TIMES, Codes, Column, Flags, Hashes, Multi, Times, Values
 
 NAME_ROLES = ("given_name", "surname", "company")
 

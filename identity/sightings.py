@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from cdp.errors import UsageError
 from identity.columns import CONTACT_ROLES
+from identity.kernels.codes import gather
 from identity.kernels.hashing import hash_texts
 from identity.normalise import fast_contacts
-from identity.values import NEVER, NO_TIMES, Coded, Codes, Hashes, Times, gather, read, recode, stack
+from identity.values import NEVER, NO_TIMES, Coded, Codes, Hashes, Times, read, recode, stack
 
 _GLOBAL = ("email", "phone")
 

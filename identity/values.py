@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from identity.kernels import hashing
 from identity.kernels.buffers import MOST_BYTES, concat
+from identity.kernels.codes import count, gather
 
 Codes = npt.NDArray[np.int32]
 Hashes = npt.NDArray[np.uint64]
@@ -112,7 +113,7 @@ class Coded:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Records per value."""
-        return np.bincount(self.codes + 1, minlength=len(self) + 1)[1:]
+        return count(self.codes, len(self))
 
     def used(self) -> Coded:
         """The column without the texts that no record has."""
@@ -121,11 +122,6 @@ class Coded:
             return self
         place = np.where(present, np.cumsum(present, dtype=np.int32) - 1, -1).astype(np.int32)
         return Coded(self.texts.filter(pa.array(present)), gather(place, self.codes))
-
-
-def gather(mapping: Codes, codes: Codes) -> Codes:
-    """``mapping[codes]``, and -1 where the code is -1."""
-    return np.append(mapping, np.int32(-1))[codes]
 
 
 def numbers(texts: pa.Array) -> Coded:

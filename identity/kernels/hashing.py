@@ -37,7 +37,8 @@ def hash_texts(texts: pa.Array | pa.ChunkedArray) -> Hashes:
         return np.concatenate(parts) if parts else _NO_HASHES.copy()
     if pa.types.is_dictionary(texts.type):
         codes = np.asarray(texts.indices.fill_null(-1).to_numpy(zero_copy_only=False))
-        return np.append(hash_texts(texts.dictionary), np.uint64(0))[codes]
+        hashes: Hashes = np.append(hash_texts(texts.dictionary), np.uint64(0))[codes]
+        return hashes
     data, offsets = views(texts)
     out = np.empty(len(texts), dtype=np.uint64)
     _hash_all(data, offsets, out)

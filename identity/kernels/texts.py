@@ -80,7 +80,7 @@ def _translate(
     tidy: bool,
     out: Any,
     places: Any,
-    unusual: Any,  # noqa: FBT001
+    unusual: Any,
 ) -> None:
     at = 0
     for i in range(len(starts)):

@@ -117,8 +117,8 @@ def postcodes(values: pa.Array) -> pa.Array:
     ['85975', 'm1s1t4', '']
     """
     found, _ = _folded(values, _SQUEEZED, addresses.postcode)
-    long = flags(pc.equal(pc.binary_length(found), 9))
-    return one(values, long & flags(pc.ascii_is_decimal(found)), addresses.postcode, found)
+    nine = flags(pc.equal(pc.binary_length(found), 9)) & flags(pc.ascii_is_decimal(found))
+    return put(found, nine, pc.utf8_slice_codeunits(found.filter(pa.array(nine)), 0, 5))
 
 
 def organisations(values: pa.Array) -> pa.Array:

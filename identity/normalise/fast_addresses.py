@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.kernels import texts as bytewise
-from identity.normalise import addresses
-from identity.normalise.fast import Flags, slow
+from identity.normalise import addresses, fast
+from identity.normalise.fast import Flags, put, slow
 from identity.values import Codes, numbers
 
 _NUMBER, _STREET = "90817", "zzyzx"
 _LOCALITY = "1 qqq"
+_LETTERS = bytewise.table(otherwise=bytewise.UNUSUAL, letters=True, keep=" ")
+_SLOW = unwrap(addresses.parse_address)
 
 
 def parse(values: pa.Array) -> list[pa.Array]:
@@ -61,20 +63,59 @@ def _numbers(door: pa.Array) -> pa.Array:
 
 
 def _parse(value: str) -> tuple[str, str, str, str]:
-    found = unwrap(addresses.parse_address)(value)
+    found = _SLOW(value)
     return found.number, found.street, found.rest, found.postcode
 
 
 def _streets(heads: pa.Array, with_locality: Flags) -> tuple[pa.Array, Flags, Flags]:
     """Each street, whether a number before it stays one, and whether it is chosen before a locality."""
-    names, plain, chosen = [], np.zeros(len(heads), dtype=bool), np.zeros(len(heads), dtype=bool)
-    for place, head in enumerate(heads.to_pylist()):
-        number, street, _, _ = _parse(f"{_NUMBER} {head}")
-        names.append(street)
+    street, usual, chosen = _plain_streets(heads)
+    plain = usual.copy()
+    places = np.flatnonzero(~usual)
+    names = []
+    for place, head in zip(places.tolist(), heads.take(pa.array(places)).to_pylist(), strict=True):
+        number, name, _, _ = _parse(f"{_NUMBER} {head}")
+        names.append(name)
         plain[place] = number == _NUMBER and _NUMBER not in head
         if with_locality[place]:
-            chosen[place] = _parse(f"{_NUMBER} {head}, {_LOCALITY}") == (_NUMBER, street, _LOCALITY, "")
-    return pa.array(names, pa.string()), plain, chosen
+            chosen[place] = _is_chosen(head, name)
+    return put(street, ~usual, pa.array(names, pa.string())), plain, chosen
+
+
+def _is_chosen(head: str, street: str) -> bool:
+    return _parse(f"{_NUMBER} {head}, {_LOCALITY}") == (_NUMBER, street, _LOCALITY, "")
+
+
+def _plain_streets(heads: pa.Array) -> tuple[pa.Array, Flags, Flags]:
+    """Streets of several words of letters: each word is asked for once.
+
+    What becomes of a word of two or more letters does not depend on the others, as long as one that is no
+    type, direction or unit stays; one letter alone can belong to the number before it.
+    """
+    found, unusual = bytewise.translate(heads, _LETTERS)
+    parts = pc.split_pattern(found, " ")
+    words, offsets = numbers(parts.flatten()), np.asarray(parts.offsets.to_numpy())
+    image, kept, telling = _images(words.texts)
+    short = np.append(fast.flags(pc.less(pc.binary_length(words.texts), 2)), True)[words.codes]
+    stays = np.append(kept, False)[words.codes]
+    sums = [np.concatenate([[0], np.cumsum(mask)])[offsets] for mask in (short, stays)]
+    several, core = np.diff(offsets) > 1, np.diff(sums[1]) > 0
+    usual = ~unusual & several & core & (np.diff(sums[0]) == 0)
+    lists = pa.ListArray.from_arrays(
+        pa.array(sums[1].astype(np.int32)), image.take(pa.array(words.codes[stays]))
+    )
+    tells = np.concatenate([[0], np.cumsum(np.append(telling, False)[words.codes])])[offsets]
+    return pc.binary_join(lists, " "), usual, usual & (np.diff(tells) > 0)
+
+
+def _images(words: pa.Array) -> tuple[pa.Array, Flags, Flags]:
+    """What becomes of a word in a street, whether it stays, and whether it makes a street of a part alone."""
+    image, telling = [], np.zeros(len(words), dtype=bool)
+    for place, word in enumerate(words.to_pylist()):
+        image.append(_parse(f"{_NUMBER} {_STREET} {word}")[1].removeprefix(_STREET).strip())
+        telling[place] = _is_chosen(word, _parse(f"{_NUMBER} {word}")[1])
+    texts = pa.array(image, pa.string())
+    return texts, fast.flags(pc.not_equal(texts, "")), telling
 
 
 def _localities(tails: pa.Array) -> tuple[pa.Array, pa.Array, Flags]:

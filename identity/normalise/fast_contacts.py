@@ -12,8 +12,8 @@ from identity.normalise.fast import Flags, flags, is_in, one, put
 
 _EMAIL = bytewise.table(otherwise=bytewise.UNUSUAL, digits=True, letters=True, keep="@._-!$&'*/=?^`{|}~%")
 _AS_IS = np.arange(256, dtype=np.int16)
-_LOCAL = np.where(_AS_IS == ord("@"), bytewise.STOP, _AS_IS).astype(np.int16)
-_DOTLESS = np.where(_AS_IS == ord("."), bytewise.DROP, _LOCAL).astype(np.int16)
+_LOCAL = np.where(ord("@") == _AS_IS, bytewise.STOP, _AS_IS).astype(np.int16)
+_DOTLESS = np.where(ord(".") == _AS_IS, bytewise.DROP, _LOCAL).astype(np.int16)
 _PHONE = bytewise.table(otherwise=bytewise.DROP, digits=True)
 _PHONE[[ord("x"), ord("X"), ord("#")]] = bytewise.UNUSUAL
 _SQUEEZED = bytewise.table(otherwise=bytewise.DROP, digits=True, letters=True)

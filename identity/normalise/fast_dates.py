@@ -51,7 +51,7 @@ def parse(values: pa.Array, *, day_is_first: bool) -> pa.Array:
 
 
 def _slow(value: str, *, day_is_first: bool) -> str:
-    return unwrap(dates.parse_date)(value, day_is_first=day_is_first)
+    return str(unwrap(dates.parse_date)(value, day_is_first=day_is_first))
 
 
 def keys(values: pa.Array) -> pa.Array:
@@ -80,7 +80,7 @@ def _are_digits(text: _Bytes) -> Flags:
 
 
 def _are_signs(text: _Bytes, signs: bytes = _SIGNS) -> Flags:
-    return np.isin(text, np.frombuffer(signs, np.uint8)).all(axis=1)
+    return np.asarray(np.isin(text, np.frombuffer(signs, np.uint8)).all(axis=1), dtype=bool)
 
 
 def _number(text: _Bytes) -> npt.NDArray[np.int32]:
@@ -89,18 +89,18 @@ def _number(text: _Bytes) -> npt.NDArray[np.int32]:
 
 
 def _iso(text: _Bytes) -> tuple[Flags, _Bytes]:
-    """yyyy-mm-dd."""
+    """The form yyyy-mm-dd."""
     digits = text[:, [0, 1, 2, 3, 5, 6, 8, 9]]
     return _are_digits(digits) & _are_signs(text[:, [4, 7]]), digits
 
 
 def _packed(text: _Bytes) -> tuple[Flags, _Bytes]:
-    """yyyymmdd."""
+    """The form yyyymmdd."""
     return _are_digits(text), text
 
 
 def _numeric(text: _Bytes, *, day_is_first: bool) -> tuple[Flags, _Bytes]:
-    """mm/dd/yyyy or dd/mm/yyyy; where only one reading is possible, that one."""
+    """The forms mm/dd/yyyy and dd/mm/yyyy; where only one reading is possible, that one."""
     digits = text[:, [6, 7, 8, 9, 0, 1, 3, 4]]
     good = _are_digits(digits) & _are_signs(text[:, [2, 5]], _SIGNS + b" ")
     if day_is_first:
@@ -111,7 +111,7 @@ def _numeric(text: _Bytes, *, day_is_first: bool) -> tuple[Flags, _Bytes]:
 
 
 def _worded(text: _Bytes) -> tuple[Flags, _Bytes]:
-    """dd Mon yyyy."""
+    """The form dd Mon yyyy."""
     good = _are_digits(text[:, [0, 1, 7, 8, 9, 10]]) & _are_signs(text[:, [2, 6]], _SIGNS + b" ")
     word = (text[:, 3:6] | 32).astype(np.int32)
     packed = (word[:, 0] << 16) | (word[:, 1] << 8) | word[:, 2]

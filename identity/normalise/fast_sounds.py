@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from identity.normalise.text import consonant_code
+from identity.kernels import sounds
+from identity.normalise import text
+from identity.normalise.fast import one
+
+_MUTE = "hw"
 
 
 def consonant_codes(values: pa.Array) -> pa.Array:
@@ -14,4 +17,5 @@ def consonant_codes(values: pa.Array) -> pa.Array:
     >>> consonant_codes(pa.array(["knight", "night", "van dyk"])).to_pylist()
     ['n23', 'n23', 'v532']
     """
-    return pa.array([consonant_code(value.replace(" ", "")) for value in values.to_pylist()], pa.string())
+    found, unusual = sounds.code(values, text._SOUND, text._LEADING, _MUTE)  # noqa: SLF001
+    return one(values, unusual, lambda value: text.consonant_code(value.replace(" ", "")), found)

@@ -7,7 +7,7 @@ components that they touch are clustered. Without a state before, everything is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -21,6 +21,7 @@ from identity.comparer import bind
 from identity.components import (
     Divided,
     Edges,
+    Ints,
     RowPairs,
     Rows,
     Rules,
@@ -40,7 +41,7 @@ from identity.policy import IdentityPolicy
 from identity.recordset import RecordSet
 from identity.scorer import THREADS, Scorer
 from identity.state import Clustered, State
-from identity.status import Status, status
+from identity.status import Status, status, turned_hubs
 from identity.values import Codes, Flags
 from identity.version import ModelVersion
 
@@ -63,8 +64,14 @@ def threshold_of(version: ModelVersion, policy: IdentityPolicy) -> int:
     return int(np.rint(np.log2(policy.threshold / (1 - policy.threshold)) * UNIT))
 
 
-def scorer_of(version: ModelVersion, records: RecordSet, now: Status, features: FeatureStore) -> Scorer:
-    """Bind a model version to records."""
+def scorer_of(
+    version: ModelVersion,
+    records: RecordSet,
+    now: Status,
+    features: FeatureStore,
+    past: Sequence[Codes | None] = (),
+) -> Scorer:
+    """Bind a model version to records; ``past``: frequency adjustments of the first values of each comparison."""
     effective = replace(records, identifiers=dict(now.identifiers))
     comparer = bind(effective, version.plan, features, version.large_domains)
     tables: list[Codes | None] = [None] * len(version.plan)
@@ -72,7 +79,10 @@ def scorer_of(version: ModelVersion, records: RecordSet, now: Status, features: 
         for row, space in zip(step.rows, step.spaces, strict=True):
             frequency = version.frequencies[row]
             if frequency is not None and space in records.spaces:
-                tables[row] = frequency.table(records.spaces[space].hashes)
+                known = past[row] if past else None
+                known = np.empty(0, np.int32) if known is None else known
+                fresh = frequency.table(records.spaces[space].hashes[len(known) :])
+                tables[row] = np.concatenate([known, fresh])
     return Scorer(comparer, version.model, tuple(tables))
 
 
@@ -93,15 +103,17 @@ def advance(
     """
     progress("hold_back")
     judged = read_judgements(judgements, lambda keys: find_rows(records, live, keys))
-    now = now or status(records, live, judged.rows, policy)
+    now = now or status(records, live, judged.rows, policy, before.status if before else None)
     keys = keyring.build(version.keys, records, now.identifiers, now.hubs)
-    scorer = scorer_of(version, records, now, features)
+    scorer = scorer_of(version, records, now, features, before.adjustments if before else ())
     floor = threshold_of(version, policy) - DOUBT
     progress("score")
     dirty, edges, lost = _edges(before, records, live, now, keys, scorer, version, floor)
     progress("cluster")
     clustered = _cluster(before, records, live, now, judged, scorer, edges, dirty, lost, policy, version)
-    return State(version, policy, records, live, now, keys, edges, clustered, judged, features)
+    return State(
+        version, policy, records, live, now, keys, edges, clustered, judged, features, scorer.adjustments
+    )
 
 
 def _edges(
@@ -120,7 +132,7 @@ def _edges(
         candidates = emit(keys, now.active, records.order, version.cap, counts=counts, limits=version.limits)
         found = concat_edges(scorer.above(candidates, floor))
         return None, found, found
-    dirty = _changed(before, live, now, len(records))
+    dirty = _changed(before, records, live, now)
     rows = np.flatnonzero(dirty).astype(np.int32)
     change = Change(rows, _padded(before.status.active, len(records), fill=False)[rows], _past(before, keys, rows))
     old = before.edges
@@ -133,21 +145,15 @@ def _edges(
     return dirty, concat_edges([old.take(~touched), fresh]), concat_edges([old.take(touched), fresh])
 
 
-def _changed(before: State, live: Flags, now: Status, size: int) -> Flags:
+def _changed(before: State, records: RecordSet, live: Flags, now: Status) -> Flags:
     """Rows that came, went, or are compared otherwise than before."""
-    dirty = np.ones(size, bool)
+    dirty = np.ones(len(records), bool)
     old = len(before.records)
     dirty[:old] = (live[:old] != before.live) | (now.active[:old] != before.status.active)
     dirty[:old] |= now.anchored[:old] != before.status.anchored
-    for name, flags in now.hubs.items():
-        past = before.status.hubs.get(name)
-        if past is None:
-            continue
-        turned = flags.copy()
-        turned[: len(past)] ^= past
-        if turned.any():
-            column = before.records.identifiers[name]
-            dirty[column.record[turned[column.value]]] = True
+    for name, turned in turned_hubs(now.hubs, before.status.hubs):
+        column = records.identifiers[name]
+        dirty[column.record[turned[column.value]]] = True
     return dirty
 
 
@@ -214,9 +220,24 @@ def _cluster(
     final = named(attached.labels, records.order)
     joins = protection.unique_edges(now.identifiers, policy, live, final, records.order)
     stated = [*attached.edges, *joins]
-    lowest = linkage.best_paths(final, _weighed(concat_edges([inside, copies]), stated, judged))
+    held_by = _weighed(concat_edges([inside, copies]), stated, judged)
+    if before is None or part is None or dirty is None:
+        lowest = linkage.best_paths(final, held_by)
+    else:
+        lowest = _lowest(before.clustered, final, held_by, part | dirty)
     noted = [*divided.held, *attached.held]
     return Clustered(start, divided.label, labels, final, inside, copies, stated, lowest, noted, held)
+
+
+def _lowest(before: Clustered, labels: Rows, edges: Edges, touched: Flags) -> Ints:
+    """Best paths anew in the clusters that changed."""
+    old = len(before.labels)
+    touched = touched.copy()
+    touched[:old] |= labels[:old] != before.labels
+    touched = rows_of_components(labels, touched)
+    fresh = linkage.best_paths(labels, edges.take(touched[edges.left]))
+    fresh[:old] = np.where(touched[:old], fresh[:old], before.lowest)
+    return fresh
 
 
 def _copies(now: Status, scorer: Scorer, threshold: int) -> Edges:

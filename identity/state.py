@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from identity.components import Edges, Ints, Rows
 from identity.features import FeatureStore
@@ -14,7 +12,7 @@ from identity.keys import Key
 from identity.policy import IdentityPolicy
 from identity.recordset import RecordSet
 from identity.status import Status
-from identity.values import Flags
+from identity.values import Codes, Flags
 from identity.version import ModelVersion
 
 
@@ -45,7 +43,7 @@ class State:
     """All that an increment needs.
 
     ``live``: rows that count; an updated record has a dead row and a new one. ``edges``: scored pairs of active
-    rows whose weight is at least the floor (see ``engine``).
+    rows whose weight is at least the floor (see ``engine``). ``adjustments``: by comparison, of each value's frequency.
     """
 
     version: ModelVersion
@@ -58,4 +56,4 @@ class State:
     clustered: Clustered
     judged: Judgements
     features: FeatureStore = field(repr=False)
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    adjustments: tuple[Codes | None, ...] = field(default=(), repr=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from identity import protection
 from identity.derived import NAME_KEY
@@ -23,12 +25,13 @@ class Status:
     """Statuses of N rows.
 
     ``hubs``: per identifier type and namespace, which values (by code) link nobody. ``identifiers``: without
-    these. ``anchored``: rows that can found a customer of their own. ``active``: rows that are compared.
+    these. ``content``: hash of all that a row says; ``several``: rows with several values of one type. ``anchored``: rows that can found a customer of their own. ``active``: rows that are compared.
     """
 
     hubs: Mapping[tuple[str, str], Flags]
     identifiers: Identifiers
     content: Hashes
+    several: Flags
     anchored: Flags
     active: Flags
     copies: Copies
@@ -40,11 +43,15 @@ def status(
     live: Flags,
     judged: Codes,
     policy: IdentityPolicy,
+    before: Status | None = None,
 ) -> Status:
-    """Work out every status; ``judged`` are rows of which somebody said where they belong."""
+    """Work out every status; ``judged`` are rows of which somebody said where they belong.
+
+    ``before``: statuses of the first rows, whose contents are not hashed again unless a hub changed them.
+    """
     hubs, identifiers, held = _hubs(records, live, policy)
     anchored = _anchored(records, identifiers, live, judged, policy)
-    content, several = _content(records, identifiers)
+    content, several = _contents(records, identifiers, hubs, before)
     among = anchored & ~several
     among[judged] = False
     identified = np.zeros(len(records), bool)
@@ -53,7 +60,7 @@ def status(
     found = protection.copies(content, records.order, among, identified, policy.max_cluster)
     active = anchored.copy()
     active[found.copy] = False
-    return Status(hubs, identifiers, content, anchored, active, found, [*held, *found.held()])
+    return Status(hubs, identifiers, content, several, anchored, active, found, [*held, *found.held()])
 
 
 def _hubs(
@@ -92,25 +99,59 @@ def _anchored(
     return found & live
 
 
-def _content(records: RecordSet, identifiers: Identifiers) -> tuple[Hashes, Flags]:
+def _contents(
+    records: RecordSet, identifiers: Identifiers, hubs: Mapping[tuple[str, str], Flags], before: Status | None
+) -> tuple[Hashes, Flags]:
     """Hash of all that each record says; which records have several values of a type."""
-    key = np.full(len(records), _SEED, np.uint64)
     several = np.zeros(len(records), bool)
-    for place, name in enumerate(sorted(records.columns)):
+    for column in identifiers.values():
+        if len(column.record) > int((column.codes >= 0).sum()):
+            several[column.record[1:][column.record[1:] == column.record[:-1]]] = True
+    if before is None:
+        return _hashed(records, identifiers, np.arange(len(records))), several
+    old = len(before.content)
+    again = np.ones(len(records), bool)
+    again[:old] = several[:old] != before.several
+    for name, turned in turned_hubs(hubs, before.hubs):
+        column = records.identifiers[name]
+        again[column.record[turned[column.value]]] = True
+    content = np.concatenate([before.content, np.zeros(len(records) - old, np.uint64)])
+    rows = np.flatnonzero(again)
+    content[rows] = _hashed(records, identifiers, rows)
+    return content, several
+
+
+def turned_hubs(
+    now: Mapping[tuple[str, str], Flags], past: Mapping[tuple[str, str], Flags]
+) -> Iterator[tuple[tuple[str, str], Flags]]:
+    """The identifier types of which values became hubs or ceased to be, with a flag per value."""
+    for name, flags in now.items():
+        turned = flags.copy()
+        if name in past:
+            turned[: len(past[name])] ^= past[name]
+        if turned.any():
+            yield name, turned
+
+
+def _hashed(records: RecordSet, identifiers: Identifiers, rows: npt.NDArray[np.int64]) -> Hashes:
+    """Columns without a value leave no trace, so that columns that come later change no hash."""
+    key = np.full(len(rows), _SEED, np.uint64)
+    for name in sorted(records.columns):
         column = records.columns[name]
-        key = _mixed(key, column.codes, records.spaces[column.space].hashes, place)
-    for place, pair in enumerate(sorted(identifiers), start=1 << 16):
+        key = _mixed(key, column.codes[rows], records.spaces[column.space].hashes, name)
+    for pair in sorted(identifiers):
         one = identifiers[pair]
-        key = _mixed(key, one.codes, records.spaces[one.space].hashes, place)
-        if len(one.record) > int((one.codes >= 0).sum()):
-            several[one.record[1:][one.record[1:] == one.record[:-1]]] = True
-    return key, several
+        key = _mixed(key, one.codes[rows], records.spaces[one.space].hashes, "/".join(pair))
+    return key
 
 
-def _mixed(key: Hashes, codes: Codes, hashes: Hashes, place: int) -> Hashes:
-    """One round of the finaliser of SplitMix64 (Steele, Lea and Flood 2014); a value counts by its hash."""
-    number = np.append(hashes, np.uint64(place))[codes]
-    mixed = (key ^ number) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
+def _mixed(key: Hashes, codes: Codes, hashes: Hashes, name: str) -> Hashes:
+    """Add one column, by the finaliser of SplitMix64 (Steele, Lea and Flood 2014); a value counts by its hash."""
+    salt = np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
+    value = np.append(hashes ^ salt, np.uint64(0))[codes]
+    value *= np.uint64(0xBF58476D1CE4E5B9)
+    value ^= value >> np.uint64(27)
+    value *= np.uint64(0x94D049BB133111EB)
+    value ^= value >> np.uint64(31)
+    value[codes < 0] = 0
+    return key + value

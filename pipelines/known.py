@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FILES = ("records", "identifiers", "clusters", "evidence", "uncertain", "id_map")
 _ALIKE = 0.8
-_NOT_SHOWN = frozenset({"record_key", "source"})
+_NOT_SHOWN = frozenset({"record_key", "source", "first_seen_at"})
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Known:
     def customer_of(self, key: str) -> str | None:
         """Return the customer id of a record, or None where there is no such record."""
         query = "SELECT customer_id FROM id_map WHERE record_key = ?"
-        row = self.connection.execute(query, [key]).fetchone()
-        return None if row is None else str(row[0])
+        rows = self.connection.execute(query, [key]).fetchall()
+        return str(rows[0][0]) if rows else None
 
     def records_of(self, customer_id: str) -> list[str]:
         """Return the keys of a customer's records."""
@@ -58,10 +58,10 @@ class Known:
             WHERE jaro_winkler_similarity(lower(record_key), lower($key)) >= $alike
             ORDER BY jaro_winkler_similarity(lower(record_key), lower($key)) DESC, record_key LIMIT 1
         """
-        row = self.connection.execute(query, {"key": key, "alike": _ALIKE}).fetchone()
+        rows = self.connection.execute(query, {"key": key, "alike": _ALIKE}).fetchall()
         hint = (
-            f"Did you mean {row[0]}?"
-            if row
+            f"Did you mean {rows[0][0]}?"
+            if rows
             else "Expected source:key; `cdp profile` lists a person's records."
         )
         raise NotFoundError(f"There is no record {key!r}.", hint=hint)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cdp.cli.main import Context
+    from identity.explain import PairExplanation
     from warehouse.explain import Explanation
     from warehouse.lookup import Edge
+
+_JUDGED = 60.0  # a judgement has no weight of its own: it outweighs everything
+_WORDS = {"phone": "phone number", "e-mail": "e-mail address"}
 
 
 @click.command("explain")
@@ -27,107 +32,110 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def command(context: Context, left: str, right: str, *, chosen: str) -> None:
-    """Explain why A and B are one person, with the weakest link, or what is known where they are not.
+    """Explain why A and B are one person, with the weakest link, or why they are two.
 
-    A and B are record keys, or anything that `cdp profile` finds.
+    A and B are record keys, or anything that `cdp profile` finds. Each link is shown with what speaks for
+    and against it: the weights of its comparisons, in bits, add up to its match weight.
     """
+    from cdp.cli.explain_page import page
+    from cdp.cli.terminal import printable
     from cdp.lake import Lake
     from warehouse.explain import explain
-    from warehouse.lookup import as_json
+    from warehouse.lookup import edges
     from warehouse.release import current
 
     with current(Lake(context.workspace)).open() as release:
-        explanation = explain(release, left, right)
+        told = explain(release, left, right)
+        found = edges(release, told.left.customer_id) if told.same_customer else []
+        without = counterfactual(told, found)
+    direct = _direct(context, told)
     if chosen == "json":
-        told = {"same_customer": explanation.same_customer, **as_json(explanation)}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(as_data(told, direct, without), ensure_ascii=False, indent=2))
         return
-    from cdp.cli.terminal import printable
-
-    for line in _one(explanation) if explanation.same_customer else _two(explanation):
+    for line in page(told, direct, without):
         click.echo(printable(line))
 
 
-def _one(told: Explanation) -> Iterator[str]:
-    yield f"{told.left.text} and {told.right.text} are one person: {told.left.customer_id}."
-    yield ""
-    if not told.path:
-        common = sorted(set(told.left.records) & set(told.right.records))
-        if common:
-            yield f"Both belong to the same record: {', '.join(common)}."
-        else:
-            yield "This release holds no evidence that connects them."
-        return
-    yield "The strongest way from one to the other:"
-    for edge in told.path:
-        yield from _edge(edge)
-    if told.weakest is not None:
-        yield ""
-        if len(told.path) > 1:
-            yield f"Weakest link: {_pair(told.weakest)} ({_weight(told.weakest)})."
-        yield told.without_it or ""
-    if told.against:
-        yield ""
-        yield "What speaks against it:"
-        for edge in told.against:
-            yield from _edge(edge)
-    if told.shared:
-        yield ""
-        yield "Not counted:"
-        yield from _common(told)
+def _direct(context: Context, told: Explanation) -> PairExplanation | None:
+    """Compare the two with each other, where the path does not do so already."""
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
+    from cdp.settings import FILE, load
+
+    lake = Lake(context.workspace)
+    shown = len(told.path) == 1 or bool(set(told.left.records) & set(told.right.records))
+    if shown or not lake.ledger_path.is_file() or not lake.path(FILE).is_file():
+        return None
+    from connectors.registry import names
+    from pipelines.generations import newest
+    from pipelines.pairs import compare
+
+    with Ledger(lake.ledger_path, read_only=True) as ledger:
+        if newest(ledger) is None:
+            return None
+        settings = load(context.workspace, names())
+        return compare(lake, ledger, settings, told.left.records, told.right.records)
 
 
-def _two(told: Explanation) -> Iterator[str]:
-    left, right = told.left, told.right
-    yield f"{left.text} ({left.customer_id}) and {right.text} ({right.customer_id}) are two people."
-    yield ""
-    if told.held_back:
-        yield "Evidence that did not join them:"
-        for edge in told.held_back:
-            yield from _edge(edge)
-    if told.shared:
-        yield "What they have in common:"
-        yield from _common(told)
-    if not told.held_back and not told.shared:
-        yield "They share no identifier and no value, and no evidence between them is known."
+def counterfactual(told: Explanation, found: Sequence[Edge]) -> tuple[str, ...]:
+    """Return the comparisons of which each alone, were it unknown, would leave two people."""
+    import pyarrow as pa
+
+    from cdp.errors import CdpError
+    from identity.explain import path
+
+    nodes = {key for edge in told.path for key in (edge.left_record, edge.right_record)}
+    starts = [key for key in told.left.records if key in nodes]
+    goals = [key for key in told.right.records if key in nodes and key not in starts]
+    if not starts or not goals:
+        return ()
+    rows = [
+        {
+            "left_record": edge.left_record,
+            "right_record": edge.right_record,
+            "kind": edge.kind,
+            "match_weight": _JUDGED if edge.match_weight is None else edge.match_weight,
+            "match_probability": edge.match_probability,
+            "reason": edge.reason or edge.kind,
+            "levels": levels(edge.levels),
+        }
+        for edge in found
+        if edge.match_weight is None or edge.match_weight > 0
+    ]
+    try:
+        return path(starts[0], goals[0], pa.Table.from_pylist(rows)).without
+    except CdpError:
+        return ()
 
 
-def _common(told: Explanation) -> Iterator[str]:
-    for shared in told.shared:
-        reason = f": links nobody ({shared.held_back})" if shared.held_back else ""
-        yield f"  {shared.what.replace('_', ' ')} {shared.value}{reason}"
-
-
-def _pair(edge: Edge) -> str:
-    return f"{edge.left_record} ↔ {edge.right_record}"
-
-
-def _weight(edge: Edge) -> str:
-    if edge.match_weight is None:
-        return "no weight"
-    chance = "" if edge.match_probability is None else f", probability {edge.match_probability:.4f}"
-    return f"match weight {edge.match_weight:+.1f}{chance}"
-
-
-def _edge(edge: Edge) -> Iterator[str]:
-    weight = "" if edge.match_weight is None else f", {_weight(edge)}"
-    yield f"  {_pair(edge)}  ({edge.kind}{weight})"
-    if edge.reason:
-        yield f"      {edge.reason}"
-    parts = levels(edge.levels)
-    if len(parts) > 1:
-        yield f"      = {' · '.join(parts)}"
-
-
-def levels(text: str | None) -> Sequence[str]:
-    """Return the comparisons of an edge, each with its level and weight.
+def levels(text: str | None) -> list[dict[str, Any]]:
+    """Return the comparisons of an edge: comparison, level, weight.
 
     >>> levels('[{"comparison": "surname", "level": "same", "weight": 5.25}]')
-    ['surname same +5.2']
+    [{'comparison': 'surname', 'level': 'same', 'weight': 5.25}]
     """
     found: Any = json.loads(text) if text else []
-    if not isinstance(found, list):
-        return []
-    return [
-        f"{' '.join([part['comparison'], part['level']]).strip()} {part['weight']:+.1f}" for part in found
-    ]
+    return found if isinstance(found, list) else []
+
+
+def in_words(without: Sequence[str]) -> str:
+    """Say what the two hang on.
+
+    >>> in_words(["phone"])
+    'Without this phone number they are two people.'
+    """
+    return f"Without this {' or this '.join(_WORDS.get(name, name) for name in without)} they are two people."
+
+
+def as_data(told: Explanation, direct: PairExplanation | None, without: Sequence[str]) -> dict[str, Any]:
+    """Return an explanation as plain data; ``levels`` are lists whose weights sum to the match weight."""
+    from warehouse.lookup import as_json
+
+    data: dict[str, Any] = {"same_customer": told.same_customer, **as_json(told)}
+    for edge in [data["weakest"], *data["path"], *data["against"], *data["held_back"]]:
+        if edge is not None:
+            edge["levels"] = levels(edge["levels"])
+    data["pair"] = None if direct is None else direct.to_dict()
+    data["without"] = list(without)
+    data["counterfactual"] = in_words(without) if without else told.without_it
+    return data

@@ -114,9 +114,12 @@ def _print_summary(
     truth = overview.accuracy(lake) if report.release else None
     if customers is not None:
         console.print(summary.customers_line(customers))
+    changed = summary.ids_line(report.identity) if report.identity else None
+    if changed is not None:
+        console.print(changed)
     if truth is not None:
         console.print(summary.accuracy_line(truth))
-    for warning in summary.warnings(report, totals, settings.alerts.quarantined_share):
+    for warning in summary.warnings(report, totals, settings):
         console.print(warning)
     console.print(summary.times_line(report.times))
     if truth is not None and customers is not None and customers.example:

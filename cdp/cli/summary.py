@@ -13,9 +13,11 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from cdp.settings import Settings
     from identity.evaluate import Evaluation
     from pipelines.overview import CustomerTotals, SourceTotals
     from pipelines.report import RunReport, StageTime
+    from pipelines.stages.resolve import ResolveReport
 
 _COLUMNS = ("standardised", "duplicate", "superseded", "ignored", "quarantined")
 _STAGES = {
@@ -62,6 +64,21 @@ def customers_line(totals: CustomerTotals) -> Text:
     return text
 
 
+def ids_line(found: ResolveReport) -> Text | None:
+    """Return how many of the records known before have another customer now, and why; None at first."""
+    generation = found.generation
+    if found.unchanged or generation.changed_share is None:
+        return None
+    moved, known = generation.moved_records or 0, generation.previous_records or 0
+    text = Text(f"Since the last run ({found.cause}): ")
+    text.append(f"{moved:,} of {known:,}", "bold")
+    text.append(f" records changed customer ({generation.changed_share:.1%})")
+    parts = [(found.created, "new customers"), (found.merged, "merged"), (found.split, "split")]
+    counted = ", ".join(f"{count:,} {word}" for count, word in parts if count)
+    text.append(f"; {counted}" if counted else "")
+    return text
+
+
 def accuracy_line(found: Evaluation) -> Text:
     """Return how the customers compare with the known truth."""
     text = Text("Against the known truth: precision ")
@@ -82,8 +99,9 @@ def times_line(times: Sequence[StageTime]) -> Text:
     return Text(f"Time: {' · '.join(parts)} · all {sum(seconds.values()):.1f} s", "dim")
 
 
-def warnings(report: RunReport, totals: Sequence[SourceTotals], most_quarantined: float) -> list[Text]:
-    """Return what deserves a look: files that cannot be read, checks that failed, much quarantine."""
+def warnings(report: RunReport, totals: Sequence[SourceTotals], settings: Settings) -> list[Text]:
+    """Return what deserves a look: unreadable files, failed checks, much quarantine, many changed customers."""
+    most_quarantined = settings.alerts.quarantined_share
     found = [
         Text(f"{name}: {problem.origin} cannot be read ({problem.problem}); the next run tries again.", "red")
         for name, landed in report.landed.items()
@@ -108,7 +126,25 @@ def warnings(report: RunReport, totals: Sequence[SourceTotals], most_quarantined
                     "yellow",
                 )
             )
-    return found
+    return found + _identity_warnings(report.identity, settings.identity.changed_alert)
+
+
+def _identity_warnings(found: ResolveReport | None, alert: float) -> list[Text]:
+    if found is None or found.unchanged:
+        return []
+    warned = []
+    share = found.generation.changed_share
+    if share is not None and share > alert:
+        warned.append(
+            Text(
+                f"{share:.1%} of the records known before changed customer ({found.cause}), more than "
+                f'identity.changed_alert ({alert:.1%}). What changed: cdp sql "FROM id_changes"',
+                "yellow",
+            )
+        )
+    if found.new_model is not None and found.generation.previous_records:
+        warned.append(Text(f"A new identity model is in use: {found.new_model}.", "yellow"))
+    return warned
 
 
 def heading(console: Console, text: str) -> None:

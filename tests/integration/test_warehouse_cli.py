@@ -229,7 +229,9 @@ class TestExplain:
         assert status == 0
         assert "are one person: C00000001" in out
         assert "Weakest link: crm:1 ↔ shop:1 (match weight +3.2" in out
-        assert "= e-mail same +12.0 · prior -2.5" in out
+        bars = [line.split() for line in out.splitlines() if "█" in line or "▒" in line]
+        assert [bar[0] for bar in bars] == ["prior", "e-mail:"]
+        assert [bar[-2:] for bar in bars] == [["-2.5", "-2.5"], ["+12.0", "+9.5"]]
         assert "Without this link they are two people" in out
 
     def test_two_people(self, cdp):
@@ -242,6 +244,7 @@ class TestExplain:
         told = json.loads(cdp("explain", "web:1", "shop:1", "--format", "json")[1])
         assert told["same_customer"]
         assert told["weakest"]["match_weight"] == 3.25
+        assert [level["weight"] for level in told["path"][0]["levels"]] == [12.0, -2.5]
 
 
 class TestExport:

@@ -73,9 +73,10 @@ def attach(
         if not len(taken):
             break
         owner[taken] = wanted[taken]
-        for place in np.unique(via[taken]):
+        for place, column in enumerate(columns):
             here = taken[via[taken] == place]
-            edges.append((columns[place].kind, source[here], here))
+            edges.append((column.kind, source[here], here))
+        columns = [_narrow(column, owner < 0) for column in columns]
     held = _ambiguous(columns, owner)
     return Attached(*_join_rest(columns, owner, order, barred, edges), held)
 
@@ -86,14 +87,20 @@ def _sightings(
     """Sightings of the values that an unnamed record has, by priority of their types."""
     found = []
     for (kind, namespace), column in sorted(identifiers.items(), key=lambda i: (policy.rank(i[0][0]), i[0])):
-        names = np.unique(column.value[unnamed[column.record]])
-        if not len(names):
-            continue
-        place = np.full(int(column.value.max()) + 1, -1, np.int32)
-        place[names] = np.arange(len(names), dtype=np.int32)
-        use = (place[column.value] >= 0) & live[column.record]
-        found.append(_Sightings(kind, namespace, column.record[use], place[column.value[use]], names))
-    return found
+        size = int(column.value.max()) + 1 if len(column.value) else 0
+        sightings = _Sightings(kind, namespace, column.record, column.value, np.arange(size, dtype=np.int32))
+        found.append(_narrow(sightings, unnamed, live))
+    return [column for column in found if len(column.names)]
+
+
+def _narrow(column: _Sightings, waiting: Flags, live: Flags | None = None) -> _Sightings:
+    """The sightings of values that a waiting record has."""
+    wanted = np.zeros(len(column.names), bool)
+    wanted[column.value[waiting[column.record]]] = True
+    place = (np.cumsum(wanted, dtype=np.int32) - 1).astype(np.int32)
+    use = wanted[column.value] if live is None else wanted[column.value] & live[column.record]
+    value = place[column.value[use]]
+    return _Sightings(column.kind, column.namespace, column.record[use], value, column.names[wanted])
 
 
 def _owners(column: _Sightings, owner: Rows, order: Order) -> tuple[Rows, Rows]:
@@ -126,13 +133,17 @@ def _take_commonest(column: _Sightings, owner: Rows, order: Order, sole: Rows, s
     if not len(use):
         return
     record, value, own = column.record[use], column.value[use], owner[column.record[use]]
-    sort = np.lexsort((order[record], own, value))
-    record, value, own = record[sort], value[sort], own[sort]
-    start = np.flatnonzero(np.r_[True, (value[1:] != value[:-1]) | (own[1:] != own[:-1])])
-    count = np.diff(np.r_[start, len(use)])
-    rank = np.lexsort((order[own[start]], -count, value[start]))
-    first = start[rank[np.r_[True, np.diff(value[start][rank]) != 0]]]
-    sole[value[first]], shower[value[first]] = own[first], record[first]
+    pairs = np.sort(value.astype(np.int64) << 32 | own)
+    start = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]])
+    count, pairs = np.diff(np.r_[start, len(use)]), pairs[start]
+    rank = np.lexsort((order[pairs & 0xFFFFFFFF], -count, pairs >> 32))
+    pairs = pairs[rank]
+    pairs = pairs[np.r_[True, np.diff(pairs >> 32) != 0]]
+    sole[pairs >> 32] = pairs & 0xFFFFFFFF
+    mine = own == sole[value]
+    least = np.empty(len(sole), np.int32)
+    graph.least_member(value[mine], as_order(order[record[mine]]), least)
+    shower[pairs >> 32] = record[mine][least[pairs >> 32]]
 
 
 def _clashes(wanted: Rows, owner: Rows, barred: RowPairs) -> Rows:

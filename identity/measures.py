@@ -173,6 +173,9 @@ def birth_date(column: Coded) -> Measure:
     return levels
 
 
+_LOCAL_PART = 5
+
+
 def email(column: Coded) -> Measure:
     """Levels of ``comparisons.EMAIL``. A loose likeness counts only outside the large providers."""
     numbers: dict[str, int] = {}
@@ -190,15 +193,19 @@ def email(column: Coded) -> Measure:
         else np.empty(0, bool)
     )
     length = _lengths(column.values)
+    own = np.fromiter((len(one) for one, _, _ in split), np.int16, len(split))
 
     def levels(left: Codes, right: Codes) -> Levels:
         level = np.zeros(len(left), dtype=np.int8)
         gap = np.abs(length[left] - length[right])
-        loose = np.flatnonzero(rare[left] & rare[right] & (gap <= 5))
+        # Two edits make "h.k@" of "f.j@": what is short must agree more closely.
+        enough = np.minimum(own[left], own[right]) >= _LOCAL_PART
+        loose = np.flatnonzero(rare[left] & rare[right] & (gap <= 5) & enough)
         level[loose] = edits(column.values[left[loose]], column.values[right[loose]], 5) <= 5
         level[(local[left] == local[right]) & (local[left] >= 0)] = 2
-        near = np.flatnonzero(gap <= 2)
-        level[near[edits(column.values[left[near]], column.values[right[near]], 2) <= 2]] = 3
+        for most, some in ((2, enough), (1, ~enough)):
+            near = np.flatnonzero(some & (gap <= most))
+            level[near[edits(column.values[left[near]], column.values[right[near]], most) <= most]] = 3
         return level
 
     return levels

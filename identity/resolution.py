@@ -21,7 +21,11 @@ from identity.score import Pairs, Scorer
 
 Rows = npt.NDArray[np.int64]
 _CLIP = 10_000  # no single pair outweighs the rest of two clusters
-_AGAINST = 4  # fields that disagree are no independent witnesses: evidence against counts a quarter
+# Inside a component, records that have nothing in common are as a rule joined through a third one of the same
+# person, who has moved or is badly known: fields that disagree are no independent witnesses then, and count a
+# quarter. Where the two look like people of one household, that is what joined them, and they count in full.
+_AGAINST = 4
+_HOUSEHOLD = -3_000
 _MOST_COMPARED = 2_000  # records of a component up to which all its pairs are compared
 
 
@@ -198,8 +202,7 @@ def _cluster(
         np.concatenate([judged.cannot[1], settled[1]]),
     )
     left, right = _within(group, mass > 0)
-    weight = np.clip(scorer.score(left, right).weight.astype(np.int64), None, _CLIP)
-    weight = np.where(weight < 0, -(-weight // _AGAINST), weight)
+    weight = linkage_weight(scorer.score(left, right))
     labels = cluster.average_link(
         size,
         (left, right, weight),
@@ -210,6 +213,13 @@ def _cluster(
     )
     attached = evidence.attach(labels, anchored, records, rules, forbidden)
     return _Clustered(attached.labels, unique, attached)
+
+
+def linkage_weight(pairs: Pairs) -> Rows:
+    """What a pair of records counts in the average of two clusters, in 1/1000 bit."""
+    weight = np.minimum(pairs.weight.astype(np.int64), _CLIP)
+    weak = (weight < 0) & (pairs.household > _HOUSEHOLD)
+    return np.where(weak, -(-weight // _AGAINST), weight)
 
 
 def _within(group: Rows, among: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:

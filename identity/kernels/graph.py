@@ -180,7 +180,9 @@ def _totals(members, first, unit, place, weight, pair, own, name, mass, total): 
             units += 1
         own[i] = place[label]
         mass[own[i]] += 1
-    total[:units, :units] = 0
+    for i in range(units):
+        for j in range(units):
+            total[i, j] = 0
     for i in range(len(own)):
         for j in range(i + 1, len(own)):
             if own[i] != own[j]:

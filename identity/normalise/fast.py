@@ -130,9 +130,13 @@ def organisations(values: pa.Array) -> pa.Array:
     whole, usual = _folded(values, _WORDS, names.organisation)
     parts = pc.split_pattern(whole, " ")
     flat = parts.flatten()
-    kept = ~is_in(flat, names._ORG_WORDS)  # noqa: SLF001
+    distinct = numbers(flat)
+    image = [names.organisation_word(word) for word in distinct.texts.to_pylist()]
+    stays = np.append(np.array([bool(word) for word in image], dtype=bool), False)
+    kept = stays[distinct.codes]
     ends = np.concatenate([[0], np.cumsum(kept)])[np.asarray(parts.offsets.to_numpy())]
-    lists = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), flat.filter(pa.array(kept)))
+    told = pa.array(image, pa.string()).take(pa.array(distinct.codes[kept]))
+    lists = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), told)
     short = pc.binary_join(lists, " ")
     return pc.if_else(pc.and_(pa.array(usual), pc.not_equal(short, "")), short, whole)
 

@@ -20,7 +20,7 @@ from identity.values import Codes, numbers
 
 _NUMBER, _STREET = "90817", "zzyzx"
 _LOCALITY = "1 qqq"
-_LETTERS = bytewise.table(otherwise=bytewise.UNUSUAL, letters=True, keep=" ")
+_WORDS = bytewise.table(otherwise=bytewise.UNUSUAL, digits=True, letters=True, keep=" ")
 _SLOW = unwrap(addresses.parse_address)
 
 
@@ -87,35 +87,44 @@ def _is_chosen(head: str, street: str) -> bool:
 
 
 def _plain_streets(heads: pa.Array) -> tuple[pa.Array, Flags, Flags]:
-    """Streets of several words of letters: each word is asked for once.
+    """Streets of words of letters, with a numbered unit at the end or without: each word is asked for once.
 
     What becomes of a word of two or more letters does not depend on the others, as long as one that is no
     type, direction or unit stays; one letter alone can belong to the number before it.
     """
-    found, unusual = bytewise.translate(heads, _LETTERS)
+    found, unusual = bytewise.translate(heads, _WORDS)
     parts = pc.split_pattern(found, " ")
     words, offsets = numbers(parts.flatten()), np.asarray(parts.offsets.to_numpy())
-    image, kept, telling = _images(words.texts)
-    short = np.append(fast.flags(pc.less(pc.binary_length(words.texts), 2)), True)[words.codes]
-    stays = np.append(kept, False)[words.codes]
-    sums = [np.concatenate([[0], np.cumsum(mask)])[offsets] for mask in (short, stays)]
-    several, core = np.diff(offsets) > 1, np.diff(sums[1]) > 0
-    usual = ~unusual & several & core & (np.diff(sums[0]) == 0)
-    lists = pa.ListArray.from_arrays(
-        pa.array(sums[1].astype(np.int32)), image.take(pa.array(words.codes[stays]))
+    image, telling, unit = _images(words.texts)
+    digits = fast.flags(pc.ascii_is_decimal(words.texts))
+    letters = fast.flags(pc.ascii_is_alpha(words.texts)) & fast.flags(
+        pc.greater(pc.binary_length(words.texts), 1)
     )
-    tells = np.concatenate([[0], np.cumsum(np.append(telling, False)[words.codes])])[offsets]
-    return pc.binary_join(lists, " "), usual, usual & (np.diff(tells) > 0)
+    stays = _of(fast.flags(pc.not_equal(image, "")) & letters, words.codes)
+    last = np.zeros(len(words.codes), dtype=bool)
+    last[offsets[1:][np.diff(offsets) > 1] - 1] = True
+    after_unit = np.append(False, _of(unit, words.codes)[:-1]) & last & _of(digits, words.codes)
+    strange = _per_row(~(_of(letters, words.codes) | after_unit), offsets)
+    usual = ~unusual & ~strange & _per_row(stays, offsets)
+    ends = np.concatenate([[0], np.cumsum(stays)])[offsets].astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(ends), image.take(pa.array(words.codes[stays])))
+    return pc.binary_join(lists, " "), usual, usual & _per_row(_of(telling & letters, words.codes), offsets)
+
+
+def _per_row(mask: Flags, offsets: Codes) -> Flags:
+    """Whether the mask holds anywhere in each row of a list."""
+    return np.asarray(np.diff(np.concatenate([[0], np.cumsum(mask)])[offsets]) > 0, dtype=bool)
 
 
 def _images(words: pa.Array) -> tuple[pa.Array, Flags, Flags]:
-    """What becomes of a word in a street, whether it stays, and whether it makes a street of a part alone."""
-    image, telling = [], np.zeros(len(words), dtype=bool)
+    """What becomes of a word in a street, whether it is a street alone, and whether it names a unit."""
+    image, telling, unit = [], np.zeros(len(words), dtype=bool), np.zeros(len(words), dtype=bool)
     for place, word in enumerate(words.to_pylist()):
         image.append(_parse(f"{_NUMBER} {_STREET} {word}")[1].removeprefix(_STREET).strip())
         telling[place] = _is_chosen(word, _parse(f"{_NUMBER} {word}")[1])
-    texts = pa.array(image, pa.string())
-    return texts, fast.flags(pc.not_equal(texts, "")), telling
+        if not image[-1]:
+            unit[place] = _parse(f"{_NUMBER} {_STREET} {word} 47") == (_NUMBER, _STREET, "", "")
+    return pa.array(image, pa.string()), telling, unit
 
 
 def _localities(tails: pa.Array) -> tuple[pa.Array, pa.Array, Flags]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -15,7 +17,9 @@ from identity.normalise import (
     fast_addresses,
     fast_contacts,
     fast_dates,
+    fast_sounds,
     names,
+    text,
 )
 
 WORDS = st.sampled_from(
@@ -60,7 +64,13 @@ DATES = st.one_of(
     TEXTS,
 )  # fmt: skip
 IDENTIFIERS = st.one_of(st.text("0aA-/ ", max_size=8), TEXTS)
-STREETS = st.one_of(st.builds("{} {}".format, st.integers(0, 120), phrases()), TEXTS)
+STREET_WORDS = "main hill street st north apt unit # floor o box a 4 12 b2 po strasse p".split()
+PLAIN = st.lists(st.sampled_from(STREET_WORDS), min_size=1, max_size=5).map(" ".join)
+STREETS = st.one_of(
+    st.builds("{} {}".format, st.integers(0, 120), st.one_of(PLAIN, phrases())),
+    st.builds("{} {},{}".format, st.integers(0, 120), PLAIN, st.one_of(PLAIN, phrases())),
+    TEXTS,
+)
 
 
 def lists(texts):
@@ -96,11 +106,52 @@ def test_names_of_people_and_organisations(values):
     assert fast.organisations(array(values)).to_pylist() == slowly(names.organisation, values)
 
 
-@given(lists(STREETS))
-def test_addresses(values):
+NAME_WORDS = "ann lee Jr mr st de of phd no name o i 3rd ltd Trading".split()
+
+
+def test_every_name_of_up_to_three_words():
+    values = [" ".join(words) for size in (1, 2, 3) for words in itertools.product(NAME_WORDS, repeat=size)]
+    assert columns(fast.given_names(array(values))) == slowly(names.given_parts, values)
+    assert columns(fast.surnames(array(values))) == slowly(names.surname_parts, values)
+    parsed = slowly(names.parse_full_name, values)
+    expected = [(name.given, name.middle, name.surname, name.suffix) for name in parsed]
+    assert columns(fast.full_names(array(values))) == expected
+    assert fast.organisations(array(values)).to_pylist() == slowly(names.organisation, values)
+
+
+LETTERS = st.text("abcdefghijklmnopqrstuvwxyzé 1", max_size=10)
+
+
+@given(lists(LETTERS))
+def test_names_by_sound(values):
+    expected = [text.consonant_code(value.replace(" ", "")) for value in values]
+    assert fast_sounds.consonant_codes(array(values)).to_pylist() == expected
+
+
+def test_every_word_of_up_to_three_letters_by_sound():
+    values = [
+        "".join(letters) for size in (1, 2, 3) for letters in itertools.product("acghknpqswzrm", repeat=size)
+    ]
+    assert fast_sounds.consonant_codes(array(values)).to_pylist() == slowly(text.consonant_code, values)
+
+
+def assert_parsed(values):
     parsed = slowly(addresses.parse_address, values)
     expected = [(found.number, found.street, found.rest, found.postcode) for found in parsed]
     assert columns(fast_addresses.parse(array(values))) == expected
+
+
+@given(lists(STREETS))
+def test_addresses(values):
+    assert_parsed(values)
+
+
+@pytest.mark.parametrize("tail", ["", ", Salem", ",apt 4"])
+def test_every_street_of_up_to_three_words(tail):
+    streets = [
+        " ".join(words) for size in (1, 2, 3) for words in itertools.product(STREET_WORDS, repeat=size)
+    ]
+    assert_parsed([f"{place % 200} {street}{tail}" for place, street in enumerate(streets)])
 
 
 @given(lists(DATES), st.booleans())
@@ -108,7 +159,7 @@ def test_dates(values, day_first):
     expected = [dates.parse_date(value, day_is_first=day_first) for value in values]
     assert fast_dates.parse(array(values), day_is_first=day_first).to_pylist() == expected
     assert fast_dates.day_first(array(values)) == dates.day_first(values)
-    normal = sorted({text for text in expected if text})
+    normal = sorted({found for found in expected if found})
     assert fast_dates.keys(pa.array(normal, pa.string())).to_pylist() == slowly(fast_dates.date_key, normal)
 
 
@@ -124,13 +175,13 @@ def test_dates(values, day_first):
 def test_identifiers_and_their_placeholders(kind, normalise, junk, values):
     normal = fast_contacts.normalised(kind, array(values))
     assert normal.to_pylist() == slowly(normalise, values)
-    present = [text for text in normal.to_pylist() if text]
+    present = [found for found in normal.to_pylist() if found]
     assert fast_contacts.are_junk(kind, pa.array(present, pa.string())).tolist() == slowly(junk, present)
 
 
 @given(lists(EMAILS))
 def test_local_parts(values):
-    addresses_ = [text for text in slowly(contacts.email, values) if text]
-    local = [text.partition("@")[0] for text in addresses_]
-    expected = [text if len(text) >= 5 else "" for text in local]
+    addresses_ = [found for found in slowly(contacts.email, values) if found]
+    local = [found.partition("@")[0] for found in addresses_]
+    expected = [found if len(found) >= 5 else "" for found in local]
     assert fast_contacts.local_parts(pa.array(addresses_, pa.string()), 5).to_pylist() == expected

@@ -7,7 +7,7 @@ that increments are compared as the records before them were. ``Comparer`` binds
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,17 +18,22 @@ import pyarrow as pa
 from identity.comparisons import (
     ADDRESS,
     BIRTH,
+    BRANCH_ADDRESS,
+    BRANCH_NAME,
+    BRANCH_PLACE,
     COMPANY,
     GENDER,
     GIVEN,
     MIDDLE,
+    PLACE,
+    RECORD_TYPE,
     SUFFIX,
     SURNAME,
     Comparison,
     of_identifier,
     of_text,
 )
-from identity.features import FeatureStore, Texts
+from identity.features import FeatureStore, Texts, common_words
 from identity.kernels import levels as kernels
 from identity.recordset import RecordSet
 from identity.values import Multi
@@ -39,12 +44,19 @@ Levels = npt.NDArray[np.int8]
 Fill = Callable[[Rows, Rows], tuple[Levels, ...]]
 _TEXT_LIMIT = 12
 _NO_VALUES = pa.array([], pa.string())
+_RANKS = {
+    ADDRESS.name: ("same region", "same area", "same city", "similar postcode", "similar postcode, same city",
+                   "same postcode", "same postcode, other city"),
+    PLACE.name: ("same region", "same area", "same city", "similar postcode", "similar postcode, same city",
+                 "same", "same postcode, other city"),
+}  # fmt: skip
 _ADDRESS_ROLES = ("door", "street", "street_number", "postcode", "city", "region", "country")
 _SIMPLE = {
     "middle_name": MIDDLE,
     "suffix": SUFFIX,
     "gender": GENDER,
     "birth_date": BIRTH,
+    "record_type": RECORD_TYPE,
     "company": COMPANY,
 }
 
@@ -78,11 +90,13 @@ def plan(records: RecordSet) -> Plan:
         chosen += [Planned(GIVEN, Source("names", "given_name")), Planned(SURNAME, Source("names", "surname"))]
     for role, comparison in _SIMPLE.items():
         if role in columns:
-            # Among organisations the name is what tells one from the other; among people it is an employer.
-            own = replace(comparison, related=None) if comparison is COMPANY and not named else comparison
+            own = BRANCH_NAME if comparison is COMPANY and not named else comparison
             chosen.append(Planned(own, Source("column", role)))
     if any(role in columns for role in ("postcode", "city", "street", "region")):
-        chosen.append(Planned(ADDRESS, Source("address")))
+        branches = not named and "company" in columns
+        whole = BRANCH_ADDRESS if branches else ADDRESS
+        place = BRANCH_PLACE if branches else PLACE
+        chosen.append(Planned(whole if "street" in columns else place, Source("address")))
     for (kind, namespace), identifier in sorted(records.identifiers.items()):
         if len(identifier.record):
             chosen.append(Planned(of_identifier(kind, namespace), Source("identifier", kind, namespace)))
@@ -128,9 +142,33 @@ class Comparer:
         return out
 
 
-def bind(records: RecordSet, chosen: Plan, features: FeatureStore, large_domains: npt.NDArray[np.uint64]) -> Comparer:
-    """Bind a plan to records; ``large_domains``: hashes of e-mail domains that many people share."""
-    binder = _Binder(records, features, large_domains)
+@dataclass(frozen=True)
+class Usual:
+    """What is common in the data that a model version was fitted on.
+
+    ``domains``: sorted hashes of e-mail domains that many addresses have; ``words``: of names of organisations.
+    """
+
+    domains: npt.NDArray[np.uint64]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, records: RecordSet, features: FeatureStore) -> Usual:
+        """Count the distinct values of the records."""
+        domains, words = np.empty(0, np.uint64), frozenset[str]()
+        email = records.identifiers.get(("email", ""))
+        if email is not None:
+            own = features.get("emails", email.space, records.spaces[email.space].texts).domain
+            found, counts = np.unique(own, return_counts=True)
+            domains = found[counts > max(20, len(own) // 200)]
+        if "company" in records.columns:
+            words = common_words(records.spaces[records.columns["company"].space].texts)
+        return cls(domains, words)
+
+
+def bind(records: RecordSet, chosen: Plan, features: FeatureStore, usual: Usual) -> Comparer:
+    """Bind a plan to records."""
+    binder = _Binder(records, features, usual)
     steps: list[Step] = []
     for row, item in enumerate(chosen):
         kind, name = item.source.kind, item.source.name
@@ -138,7 +176,7 @@ def bind(records: RecordSet, chosen: Plan, features: FeatureStore, large_domains
             if name == "given_name":
                 steps.append(binder.names((row, row + 1)))
         elif kind == "address":
-            steps.append(binder.address(row))
+            steps.append(binder.address(row, item.comparison))
         elif kind == "identifier":
             steps.append(binder.identifier(row, name, item.source.namespace, item.comparison))
         else:
@@ -149,8 +187,8 @@ def bind(records: RecordSet, chosen: Plan, features: FeatureStore, large_domains
 class _Binder:
     """Finds columns and features of a set of records for the kernels."""
 
-    def __init__(self, records: RecordSet, features: FeatureStore, large: npt.NDArray[np.uint64]) -> None:
-        self.records, self.features, self.large = records, features, large
+    def __init__(self, records: RecordSet, features: FeatureStore, usual: Usual) -> None:
+        self.records, self.features, self.usual = records, features, usual
         self.nothing = np.full(len(records), -1, dtype=np.int32)
 
     def codes(self, role: str) -> tuple[Codes, str]:
@@ -178,22 +216,32 @@ class _Binder:
 
         return Step(rows, fill, (given, surname), ("name", "name"), telling=False)
 
-    def address(self, row: int) -> Step:
+    def address(self, row: int, comparison: Comparison) -> Step:
         region, postcode, city, street, number = (
             self.codes(role) for role in ("region", "postcode", "city", "street", "street_number")
         )
         p, c, s = self.texts(postcode[1]), self.texts(city[1]), self.texts(street[1])
-        door, space = self.codes("door")
+        words = self.feature("streets", street[1]).words
+        rank = np.array([comparison.levels.index(name) for name in _RANKS[comparison.name]], np.int8)
+        telling, space = self.telling(comparison)
 
         def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
             out = np.empty(len(left), np.int8)
             kernels.address(
                 left, right, region[0], postcode[0], city[0], street[0], number[0],
-                p.text, p.start, p.bits, c.text, c.start, c.bits, c.over, s.text, s.start, s.bits, s.over, out,
+                p.text, p.start, p.bits, c.text, c.start, c.bits, c.over,
+                s.text, s.start, s.bits, s.over, words, rank, out,
             )  # fmt: skip
             return (out,)
 
-        return Step((row,), fill, (door,), (space,), telling=False)
+        return Step((row,), fill, (telling,), (space,), telling=False)
+
+    def telling(self, comparison: Comparison) -> tuple[Codes, str]:
+        """The column of which equal values stand for an equal address."""
+        if comparison.name == ADDRESS.name:
+            return self.codes("door")
+        found = self.codes("postcode")
+        return found if found[1] else self.codes("city")
 
     def column(self, row: int, name: str, comparison: Comparison) -> Step:
         codes, space = self.codes(name)
@@ -212,7 +260,7 @@ class _Binder:
 
     def _measure(self, name: str, codes: Codes, space: str, exact: int) -> Fill:
         """The kernel of one column, with its features."""
-        if name in ("suffix", "gender") or not space:
+        if name in ("suffix", "gender", "record_type") or not space:
             return partial(_one, kernels.same, (codes, exact))
         t = self.texts(space)
         if name == "birth_date":
@@ -220,7 +268,7 @@ class _Binder:
             return partial(_one, kernels.birth_date, (codes, number, t.text, t.start, t.bits))
         if name == "email":
             e = self.feature("emails", space)
-            rare = ~np.isin(e.domain, self.large)
+            rare = ~np.isin(e.domain, self.usual.domains)
             return partial(_one, kernels.email, (codes, t.text, t.start, t.bits, e.local, rare))
         if name == "phone":
             return partial(_one, kernels.phone, (codes, t.text, t.start, t.bits))
@@ -229,7 +277,10 @@ class _Binder:
         if name == "middle_name":
             return partial(_one, kernels.middle_name, (codes, t.text, t.start, t.bits, t.over))
         if name == "company":
-            return partial(_one, kernels.company, (codes, t.text, t.start, t.bits, t.over))
+            values = self.records.spaces[space].texts
+            c = self.features.get("companies", space, values, common=self.usual.words)
+            parts = (c.words, c.rare, c.mass, c.digits, c.joined, c.acronym)
+            return partial(_one, kernels.company, (codes, t.text, t.start, t.bits, *parts))
         return partial(_one, kernels.alike, (codes, t.text, t.start, t.bits, t.over, 0.88, 1, exact))
 
 

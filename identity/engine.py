@@ -73,7 +73,7 @@ def scorer_of(
 ) -> Scorer:
     """Bind a model version to records; ``past``: frequency adjustments of the first values of each comparison."""
     effective = replace(records, identifiers=dict(now.identifiers))
-    comparer = bind(effective, version.plan, features, version.large_domains)
+    comparer = bind(effective, version.plan, features, version.usual)
     tables: list[Codes | None] = [None] * len(version.plan)
     for step in comparer.steps:
         for row, space in zip(step.rows, step.spaces, strict=True):

@@ -6,9 +6,10 @@ that an increment works out those of its new values only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,12 +128,79 @@ class DateFeatures:
         return cls(pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False))
 
 
-F = TypeVar("F")
-MAKERS: dict[str, Callable[[pa.Array], Any]] = {
+@dataclass(frozen=True)
+class StreetFeatures:
+    """Of streets: hashes of the longest words and of numbers (0 pads)."""
+
+    words: Hashes
+
+    @classmethod
+    def of(cls, values: pa.Array) -> StreetFeatures:
+        """Read up to four words."""
+        pieces = [
+            sorted({w for w in text.split() if len(w) > 2 or w.isdigit()}, key=lambda w: (-len(w), w))
+            for text in values.to_pylist()
+        ]
+        return cls(_word_table(pieces, _STREET_WORDS))
+
+
+@dataclass(frozen=True)
+class CompanyFeatures:
+    """Of names of organisations, by hash (0 pads): words, numbers, the name as one word, its initials.
+
+    ``rare``: words that few names have, which count three; ``mass``: the weight of all words of the name.
+    """
+
+    words: Hashes
+    rare: npt.NDArray[np.bool_]
+    mass: npt.NDArray[np.int32]
+    digits: Hashes
+    joined: Hashes
+    acronym: Hashes
+
+    @classmethod
+    def of(cls, values: pa.Array, common: frozenset[str]) -> CompanyFeatures:
+        """``common``: the words that many names have. Rare and long words come first, at most eight."""
+        split = [text.split() for text in values.to_pylist()]
+        own = [{w for w in pieces if not w.isdigit() and len(w) > 1} for pieces in split]
+        telling = [sorted(ws, key=lambda w: (w in common, -len(w), w))[:_WORDS] for ws in own]
+        words = _word_table(telling, _WORDS)
+        rare = np.zeros(words.shape, np.bool_)
+        for row, pieces in enumerate(telling):
+            rare[row, : len(pieces)] = [w not in common for w in pieces]
+        mass = np.where(words != 0, np.where(rare, _RARE_WEIGHT, 1), 0).sum(axis=1).astype(np.int32)
+        digits = _word_table([sorted({w for w in pieces if w.isdigit()}) for pieces in split], _DIGITS)
+        joined = _hash_or_zero(["".join(pieces) for pieces in split])
+        initials = ["".join(w[0] for w in pieces) if len(pieces) >= 3 else "" for pieces in split]
+        return cls(words, rare, mass, digits, joined, _hash_or_zero(initials))
+
+
+_STREET_WORDS, _WORDS, _DIGITS = 4, 8, 3
+_RARE_WEIGHT = 3
+
+
+def common_words(values: pa.Array) -> frozenset[str]:
+    """Words that more than five names, and more than one in 200, have."""
+    counts = Counter(word for text in values.to_pylist() for word in set(text.split()))
+    usual = max(5, len(values) // 200)
+    return frozenset(word for word, count in counts.items() if count > usual)
+
+
+def _word_table(pieces: list[list[str]], width: int) -> Hashes:
+    """Hashes of the first words of each value, side by side, 0 where there are fewer."""
+    table = np.zeros((len(pieces), width), np.uint64)
+    for slot in range(width):
+        table[:, slot] = _hash_or_zero([words[slot] if len(words) > slot else "" for words in pieces])
+    return table
+
+
+MAKERS: dict[str, Callable[..., Any]] = {
     "texts": Texts.of,
     "names": NameFeatures.of,
     "emails": EmailFeatures.of,
     "dates": DateFeatures.of,
+    "streets": StreetFeatures.of,
+    "companies": CompanyFeatures.of,
 }
 
 
@@ -150,11 +218,14 @@ class FeatureStore:
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], tuple[int, Any]] = {}
 
-    def get(self, kind: str, space: str, values: pa.Array) -> Any:
-        """Features of ``kind`` of all ``values``; those that were known before are not worked out again."""
+    def get(self, kind: str, space: str, values: pa.Array, **given: Any) -> Any:
+        """Features of ``kind`` of all ``values``; those that were known before are not worked out again.
+
+        ``given``: what the kind needs besides, always the same.
+        """
         size, found = self._found.get((space, kind), (0, None))
         if found is None or size < len(values):
-            fresh = MAKERS[kind](values.slice(size))
+            fresh = MAKERS[kind](values.slice(size), **given)
             found = fresh if found is None else joined(found, fresh)
             self._found[space, kind] = len(values), found
         return found

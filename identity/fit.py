@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from identity import keyring
-from identity.candidates import LIMITS, Key, KeySpec, choose_cap, emit
-from identity.comparer import Comparer, Plan, bind, plan
+from identity.candidates import LIMITS, Key, choose_cap, emit
+from identity.comparer import Comparer, Usual, bind, plan
 from identity.encode import Frozen
 from identity.features import FeatureStore
 from identity.keys import Limits, count
-from identity.model import Histogram, Model, build, estimate, histogram
+from identity.model import Histogram, build, estimate, histogram
 from identity.recordset import RecordSet
 from identity.status import Status
 from identity.values import Flags, Hashes
-from identity.version import Frequencies, ModelVersion, large_domains
+from identity.version import Frequencies, ModelVersion
 
 _SAMPLED_PAIRS = 600_000
 _RANDOM_PAIRS = 400_000
@@ -52,8 +52,8 @@ def fit(
     cap = choose_cap(keys, now.active)
     effective = replace(records, identifiers=dict(now.identifiers))
     chosen = plan(effective)
-    domains = _large_domains(effective, features)
-    comparer = bind(effective, chosen, features, domains)
+    usual = Usual.of(effective, features)
+    comparer = bind(effective, chosen, features, usual)
     sampled = _sampled(keys, now.active, records.order, cap, limits)
     left, right = _pairs(keys, now.active, records.order, cap, sampled.rows, limits)
     found = histogram(comparer.levels(left, right), comparer.comparisons)
@@ -67,16 +67,9 @@ def fit(
     parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
     model = build(comparer.comparisons, parameters, threshold)
     version = ModelVersion(
-        model, chosen, _frequencies(effective, comparer), frozen, domains, specs, cap, len(records), limits
+        model, chosen, _frequencies(effective, comparer), frozen, usual, specs, cap, len(records), limits
     )
     return Fitted(version, {"sampled_pairs": len(left), "sampled_share": sampled.share})
-
-
-def _large_domains(records: RecordSet, features: FeatureStore) -> Hashes:
-    column = records.identifiers.get(("email", ""))
-    if column is None:
-        return np.empty(0, np.uint64)
-    return large_domains([features.get("emails", column.space, records.spaces[column.space].texts).domain])
 
 
 @dataclass(frozen=True)
@@ -158,5 +151,3 @@ def _frequencies(records: RecordSet, comparer: Comparer) -> tuple[Frequencies | 
                 found[row] = Frequencies.of(codes, records.spaces[space].hashes)
     return tuple(found)
 
-
-__all__ = ["Fitted", "KeySpec", "Model", "Plan", "fit"]

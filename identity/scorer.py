@@ -95,7 +95,7 @@ class Scorer:
                 rarity = frequency[row].astype(np.int32)
                 total += np.append(self.model.weights[row], 0).astype(np.int32)[level] + rarity
                 related += np.append(self.model.household[row], 0).astype(np.int32)[level]
-                if comparison.related is not None:
+                if comparison.shared:
                     related += rarity
         household = household_term(self.model, related)
         return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
@@ -165,7 +165,7 @@ class Scorer:
             adjustment,
             weights,
             self.model.household[row].astype(np.int32),
-            comparison.related is not None,
+            comparison.shared,
             step.telling,
             int(weights[-1]),
             best,

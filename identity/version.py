@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from identity.candidates import LIMITS, KeySpec, Limits
-from identity.comparer import Plan, Planned, Source
+from identity.comparer import Plan, Planned, Source, Usual
 from identity.encode import Frozen
 from identity.model import UNIT, Ints, Model
 
@@ -66,15 +65,14 @@ class Frequencies:
 class ModelVersion:
     """All that a resolution needs besides records, judgements and policy.
 
-    ``records``: how many could found a customer when it was fitted. ``large_domains``: sorted hashes of the
-    e-mail domains that many addresses share.
+    ``records``: how many there were when it was fitted.
     """
 
     model: Model
     plan: Plan
     frequencies: tuple[Frequencies | None, ...]
     frozen: Frozen
-    large_domains: Hashes
+    usual: Usual
     keys: tuple[KeySpec, ...]
     cap: int
     records: int
@@ -99,7 +97,8 @@ class ModelVersion:
             "sources": [asdict(item.source) for item in self.plan],
             "single": [None if table is None else table.single for table in self.frequencies],
             "frozen": self.frozen.to_dict(),
-            "large_domains": [int(h) for h in self.large_domains],
+            "usual_domains": [int(h) for h in self.usual.domains],
+            "usual_words": sorted(self.usual.words),
             "keys": [asdict(key) for key in self.keys],
             "cap": self.cap,
             "records": self.records,
@@ -130,7 +129,7 @@ class ModelVersion:
             tuple(Planned(c, Source(**s)) for c, s in zip(model.comparisons, body["sources"], strict=True)),
             tuple(_frequencies(place == i, hashes, bits, single) for i, single in enumerate(body["single"])),
             Frozen.from_dict(body["frozen"]),
-            np.array(body["large_domains"], dtype=np.uint64),
+            Usual(np.array(body["usual_domains"], np.uint64), frozenset(body["usual_words"])),
             tuple(KeySpec(**key) for key in body["keys"]),
             body["cap"],
             body["records"],
@@ -142,12 +141,3 @@ def _frequencies(
     mine: npt.NDArray[np.bool_], hashes: Hashes, bits: Ints, single: int | None
 ) -> Frequencies | None:
     return None if single is None else Frequencies(hashes[mine], bits[mine], single)
-
-
-def large_domains(domains: Sequence[Hashes]) -> Hashes:
-    """Hashes of the e-mail domains that more than 20 addresses, and more than one in 200, have."""
-    if not domains:
-        return np.empty(0, np.uint64)
-    together = np.concatenate(domains)
-    found, counts = np.unique(together, return_counts=True)
-    return np.asarray(found[counts > max(20, len(together) // 200)], dtype=np.uint64)

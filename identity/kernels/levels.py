@@ -309,15 +309,16 @@ def _surname(text, start, bits, over, part, sound, left, right):  # type: ignore
     if left < 0 or right < 0:
         return -1
     if left == right:
-        return 6
+        return 7
     a, a_end, b, b_end = start[left], start[left + 1], start[right], start[right + 1]
     rows, cols, one, two = a_end - a, b_end - b, bits[left], bits[right]
-    if (
-        min(rows, cols) >= 4
-        and _may_be_near(rows, cols, one, two, 1)
-        and _edits(text, a, a_end, b, b_end, 1) <= 1
-    ):
-        return 4
+    short = min(rows, cols)
+    if short >= 3 and _may_be_near(rows, cols, one, two, 2):
+        distance = _edits(text, a, a_end, b, b_end, 2)
+        if distance <= 1:
+            return 5
+        if distance == 2 and short >= 6:
+            return 4
     spare = min(over[left], over[right])
     if (
         _may_be_alike(rows, cols, one, two, spare, text[a] == text[b], 0.9)
@@ -357,7 +358,7 @@ def names(  # type: ignore[no-untyped-def]
         two = _surname(text, start, bits, over, part, sound, sl, sr)
         first[i] = one
         last[i] = two
-        if one == 6 or two == 6 or (one > 1 and two >= 0) or (two > 1 and one >= 0):
+        if one == 6 or two == 7 or (one > 1 and two >= 0) or (two > 1 and one >= 0):
             continue
         if not (_nearly_same(text, start, bits, gl, sr) or _nearly_same(text, start, bits, gr, sl)):
             continue
@@ -368,7 +369,7 @@ def names(  # type: ignore[no-untyped-def]
         single = one <= 1 and two <= 1 and not both
         lone = gl < 0 or sl < 0 or gr < 0 or sr < 0
         if both or (single and lone):
-            last[i] = 5
+            last[i] = 6
         elif single:
             last[i] = 2
         if both:
@@ -401,13 +402,14 @@ def birth_date(left, right, codes, number, text, start, bits, out):  # type: ign
             one // 100 % 100 == two // 100 % 100,
             one % 100 == two % 100,
         )
+        partial = min(one // 100 % 100, two // 100 % 100) == 0
         if year and one % 100 == two // 100 % 100 and two % 100 == one // 100 % 100:
             out[i] = 5
         elif _near(text, start, bits, a, b, 1) or (month and day and (one - two) % 1_000_000 == 0):
             out[i] = 6
         elif days <= 31:
             out[i] = 4
-        elif (year and (month or day)) or (month and day):
+        elif (year and (month or day or partial)) or (month and day):
             out[i] = 3
         elif days <= 372:
             out[i] = 2
@@ -521,6 +523,18 @@ def _same_area(text, start, left, right):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def _all_inside(words, left, right):  # type: ignore[no-untyped-def]
+    """Whether all words of one value (0 pads) are words of the other, which has at least as many."""
+    one = two = shared = 0
+    for i in range(words.shape[1]):
+        one += words[left, i] != 0
+        two += words[right, i] != 0
+        for j in range(words.shape[1]):
+            shared += words[left, i] != 0 and words[left, i] == words[right, j]
+    return min(one, two) > 0 and shared == min(one, two)
+
+
+@_jit
 def address(  # type: ignore[no-untyped-def]
     left,
     right,
@@ -540,42 +554,101 @@ def address(  # type: ignore[no-untyped-def]
     street_start,
     street_bits,
     street_over,
+    street_words,
+    rank,
     out,
 ):
-    """Fill the levels of ``comparisons.ADDRESS``: one comparison over all columns of an address."""
+    """Fill the levels of ``comparisons.ADDRESS`` or ``PLACE``: one comparison over all columns of an address.
+
+    ``rank``: the levels of region, area, city, similar postcode, that and city, postcode, that in another city.
+    The levels that only streets reach are those of ADDRESS.
+    """
     for i in range(len(left)):
         a, b = left[i], right[i]
         known = False
-        level = 1 if region[a] >= 0 and region[a] == region[b] else 0
+        level = rank[0] if region[a] >= 0 and region[a] == region[b] else 0
         near_code = False
         same_code = False
         if postcode[a] >= 0 and postcode[b] >= 0:
             known = True
             same_code = postcode[a] == postcode[b]
             near_code = same_code or _near(code_text, code_start, code_bits, postcode[a], postcode[b], 1)
-            if _same_area(code_text, code_start, postcode[a], postcode[b]):
-                level = 2
+            if near_code or _same_area(code_text, code_start, postcode[a], postcode[b]):
+                level = rank[3] if near_code else rank[1]
         same_city = False
         if city[a] >= 0 and city[b] >= 0:
             known = True
             same_city = city[a] == city[b] or _alike(
                 city_text, city_start, city_bits, city_over, city[a], city[b], 0.9
             )
-            if same_city:
-                level = 3
-        if near_code:
-            level = 5 if same_code else 4
+            if same_code:
+                level = rank[5] if same_city else rank[6]
+            elif same_city:
+                level = rank[4] if near_code else rank[2]
+        elif same_code:
+            level = rank[5]
         if street[a] >= 0 and street[b] >= 0:
             known = True
-            if street[a] == street[b] or _alike(
-                street_text, street_start, street_bits, street_over, street[a], street[b], 0.9
+            here = same_city or near_code
+            if (
+                street[a] == street[b]
+                or _alike(street_text, street_start, street_bits, street_over, street[a], street[b], 0.9)
+                or _all_inside(street_words, street[a], street[b])
             ):
-                here = same_city or near_code
-                if here:
-                    level = 6
-                if number[a] >= 0 and number[a] == number[b]:
-                    level = 8 if here else 7
+                numbered = number[a] >= 0 and number[b] >= 0
+                if numbered and number[a] == number[b]:
+                    level = 13 if here else 12
+                elif here:
+                    level = 10 if numbered else 11
+            elif level == 4:
+                level = 3
+            elif level == 8 or level == 9:
+                level = 5
         out[i] = level if known else -1
+
+
+@_jit
+def company(  # type: ignore[no-untyped-def]
+    left, right, codes, text, start, bits, words, rare, mass, digits, joined, acronym, out
+):
+    """Fill the levels of ``comparisons.COMPANY``; what each name is made of: see ``features.CompanyFeatures``."""
+    for i in range(len(left)):
+        a, b = codes[left[i]], codes[right[i]]
+        if a < 0 or b < 0:
+            out[i] = -1
+            continue
+        if a == b:
+            out[i] = 6
+            continue
+        shared = 0
+        telling = False
+        for j in range(words.shape[1]):
+            if words[a, j] == 0:
+                break
+            for k in range(words.shape[1]):
+                if words[a, j] == words[b, k]:
+                    shared += 3 if rare[a, j] else 1
+                    telling = telling or rare[a, j]
+                    break
+        least, most = min(mass[a], mass[b]), max(mass[a], mass[b])
+        level = 0
+        if shared > 0 and 2 * shared >= least:
+            level = 3 if telling else 1
+        if shared > 0 and shared == least:
+            if telling or 2 * shared >= most:
+                level = 4
+            if shared == most:
+                level = 5
+        if joined[a] == joined[b] or acronym[a] == joined[b] or acronym[b] == joined[a]:
+            level = 5
+        if level < 5:
+            short = min(start[a + 1] - start[a], start[b + 1] - start[b])
+            edits = 3 if short >= 16 else (2 if short >= 10 else 1)
+            if short >= 5 and _near(text, start, bits, a, b, edits):
+                level = 5
+        if level >= 1 and digits[a, 0] != 0 and digits[b, 0] != 0 and not _share(digits, a, b):
+            level = 2
+        out[i] = level
 
 
 @_jit
@@ -586,10 +659,13 @@ def middle_name(left, right, codes, text, start, bits, over, out):  # type: igno
         if a < 0 or b < 0:
             out[i] = -1
         elif a == b:
-            out[i] = 2
+            out[i] = 4
+        elif _alike(text, start, bits, over, a, b, 0.9):
+            out[i] = 3
+        elif text[start[a]] != text[start[b]]:
+            out[i] = 0
         else:
-            close = text[start[a]] == text[start[b]] or _alike(text, start, bits, over, a, b, 0.9)
-            out[i] = 1 if close else 0
+            out[i] = 2 if min(start[a + 1] - start[a], start[b + 1] - start[b]) == 1 else 1
 
 
 @_jit

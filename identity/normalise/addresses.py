@@ -73,6 +73,13 @@ _DIRECTIONS = {
     "southeast": "se",
     "southwest": "sw",
 }
+_SPELLED = {
+    word: str(number)
+    for number, word in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
+    )
+}
+_ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _UNIT = re.compile(
     r"(?:\b(?:apt|apartment|unit|suite|ste|flat|room|rm|floor|fl|appt|penthouse|bldg|building|bld)\b\.?|#)\s*#?\s*([0-9]+[a-z]?|[a-z]\b|)"
 )
@@ -128,14 +135,15 @@ def _street_tokens(text: str) -> tuple[str, str]:
     number = (found[1].lstrip("0") or "0") if found else ""
     if found:
         text = text[: found.start()] + " " + text[found.end() :]
-    tokens = [_DIRECTIONS.get(t, t) for t in words(text).split()]
+    text = _ORDINAL.sub(r"\1", text)
+    tokens = [_SPELLED.get(t, _DIRECTIONS.get(t, t)) for t in words(text).split()]
     tokens = [
         t[: -len(tail)] if t.endswith(tail) and len(t) > len(tail) + 2 else t
         for t in tokens
         for tail in ("strasse",)
     ]
     core = [t for place_, t in enumerate(tokens) if t not in _TYPES or (place_ == 0 and len(tokens) == 1)]
-    core = [t for t in core if len(t) > 1 or len(core) == 1] or core
+    core = [t for t in core if len(t) > 1 or t.isdigit() or len(core) == 1] or core
     return number, " ".join(core)
 
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from identity.kernels import texts as bytewise
 from identity.kernels.buffers import concat
 from identity.normalise import addresses, names, text
+from identity.values import numbers
 
 Flags = npt.NDArray[np.bool_]
 _SLICE = 65_536  # values that are Python objects at any one time

@@ -49,6 +49,9 @@ _COMMA_TAIL = re.compile(r",\s*(?:of|\d+(?:st|nd|rd|th))\b.*$")
 _ORDINAL_TAIL = re.compile(r"\s\d+(?:st|nd|rd|th)\s.*$")
 _BRACKETS = re.compile(r"\([^)]*\)|\"[^\"]*\"")
 _SPLIT = re.compile(r"[\s,]+")
+# A digit among letters is a letter that was misread: 0liver, Wi1son, 5mith.
+_MISREAD = str.maketrans("013458", "oleasb")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)?")
 _NOT_NAME = re.compile(r"[^a-z\u0080-\U0010ffff'\- ]+")
 
 
@@ -65,8 +68,20 @@ class PersonName:
     suffix: str = ""
 
 
+def _letters(word: str) -> str:
+    return word if word.isalpha() or _ORDINAL.fullmatch(word) else word.translate(_MISREAD)
+
+
 def _tokens(value: str) -> list[str]:
-    text = _NOT_NAME.sub(" ", fold(value).replace(".", " "))
+    """The words of a name.
+
+    >>> _tokens("0'Hara-5mith, 2nd")
+    ["o'hara-smith"]
+    """
+    text = fold(value).replace(".", " ")
+    if any(ch.isdigit() for ch in text):
+        text = " ".join(_letters(word) for word in text.split() if not _ORDINAL.fullmatch(word.strip(",'-")))
+    text = _NOT_NAME.sub(" ", text)
     return [t for t in (token.strip("'-") for token in text.split()) if t]
 
 
@@ -178,14 +193,92 @@ def _from_tokens(tokens: list[str], suffix: str) -> PersonName:
     return PersonName(_plain(tokens[0]), middle, surname, suffix)
 
 
+_ABBREVIATED = {
+    "ctr": "center",
+    "cntr": "center",
+    "centre": "center",
+    "svc": "service",
+    "svcs": "service",
+    "mfg": "manufacturing",
+    "mfr": "manufacturer",
+    "natl": "national",
+    "amer": "american",
+    "univ": "university",
+    "assn": "association",
+    "assoc": "associate",
+    "dept": "department",
+    "hosp": "hospital",
+    "med": "medical",
+    "mgmt": "management",
+    "mgt": "management",
+    "ins": "insurance",
+    "constr": "construction",
+    "const": "construction",
+    "bros": "brother",
+    "sch": "school",
+    "schl": "school",
+    "elem": "elementary",
+    "acad": "academy",
+    "inst": "institute",
+    "comm": "community",
+    "govt": "government",
+    "dist": "district",
+    "equip": "equipment",
+    "eng": "engineering",
+    "engr": "engineering",
+    "elec": "electric",
+    "dev": "development",
+    "fin": "financial",
+    "ind": "industry",
+    "indus": "industry",
+    "industries": "industry",
+    "mkt": "market",
+    "pharm": "pharmacy",
+    "prop": "property",
+    "properties": "property",
+    "rest": "restaurant",
+    "sys": "system",
+    "tech": "technology",
+    "technologies": "technology",
+    "agencies": "agency",
+    "transp": "transport",
+    "dba": "",
+    "no": "",
+    "s": "",
+    "at": "",
+    "in": "",
+    "for": "",
+}
+_SINGULAR_FROM = 4  # letters of a word from which a last s is taken for the plural or the genitive
+
+
+@lru_cache(maxsize=65536)
+def organisation_word(word: str) -> str:
+    """One word of the name of an organisation: abbreviations spelled out, singular; empty if it tells nothing.
+
+    >>> [organisation_word(word) for word in ("svcs", "bakers", "inc", "glass", "007")]
+    ['service', 'baker', '', 'glass', '7']
+    """
+    if word in _ORG_WORDS:
+        return ""
+    if word in _ABBREVIATED:
+        return _ABBREVIATED[word]
+    if word.isdigit():
+        return word.lstrip("0") or "0"
+    plural = len(word) > _SINGULAR_FROM and word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    return word[:-1] if plural else word
+
+
 @lru_cache(maxsize=65536)
 def organisation(value: str) -> str:
-    """Fold the name of an organisation and drop the words of its legal form.
+    """Fold the name of an organisation, without the words of its legal form, in one spelling of each word.
 
     >>> organisation("The Univrsl Export, Inc."), organisation("Müller GmbH & Co. KG")
     ('univrsl export', 'muller')
+    >>> organisation("Children's Med. Ctr") == organisation("Childrens Medical Center")
+    True
     """
     if is_missing(value):
         return ""
-    tokens = [t for t in words(value).split() if t not in _ORG_WORDS]
-    return " ".join(tokens) or words(value)
+    folded = words(value)
+    return " ".join(filter(None, map(organisation_word, folded.split()))) or folded

@@ -157,8 +157,9 @@ def test_a_one_line_address_gives_its_postcode():
 
 
 def test_organisations_lose_their_legal_form():
-    assert names.organisation("Universal Exports, Inc.") == "universal exports"
+    assert names.organisation("Universal Exports, Inc.") == "universal export"
     assert names.organisation("The Limited") == "the limited"
+    assert names.organisation("St Mary's Med. Ctr") == names.organisation("St. Marys Medical Centre")
 
 
 def test_short_forms_belong_to_their_names():

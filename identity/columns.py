@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from identity.kernels.codes import gather
 from identity.normalise import dates, fast, fast_addresses, fast_dates, names
 from identity.normalise.text import words
-from identity.values import Coded, coalesce, combine, read, recode
+from identity.values import Coded, coalesce, combine, distinct, read, recode
 
 NAME_ROLES = frozenset({"full_name", "given_name", "middle_name", "surname", "title", "suffix"})
 ADDRESS_ROLES = frozenset({"street", "street_number", "city", "region", "postcode", "country"})
@@ -118,7 +118,7 @@ def _house_numbers(raw: Coded) -> Coded:
 
 def birth_dates(column: pa.ChunkedArray, rules: DateRules | None) -> tuple[Coded, DateRules]:
     """Dates as ``yyyymmdd``; without ``rules`` the order of day and month and what is junk are learned."""
-    raw = read(column)
+    raw = distinct(read(column))
     first = fast_dates.day_first(raw.texts) if rules is None else rules.day_first
     parsed = recode(raw, fast_dates.parse(raw.texts, day_is_first=first))
     found = rules or DateRules(first, _junk_dates(parsed))

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import UsageError, nearest
+from identity.kernels.buffers import concat, views
+from identity.kernels.codes import gather
 from identity.normalise import contacts, dates
 from identity.role_content import (
     by_content,
@@ -19,6 +21,7 @@ from identity.role_content import (
     names_organisations,
 )
 from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words
+from identity.values import read
 
 # Roles of which a record may have several values: all become identifiers.
 _SEVERAL = frozenset({"email", "phone"})
@@ -30,6 +33,10 @@ _BY_CHANCE = (
 )
 _RECORDS_PER_ID = 4.0
 _BIRTH = ("birth_year", "birth_month", "birth_day")
+_CODED = frozenset(
+    "given_name middle_name surname suffix gender birth_date street street_number city region postcode "
+    "country full_name company source".split()
+)
 _NOT_AN_ID = frozenset(
     "household family group parent owner agent campaign order invoice product created".split()
 )
@@ -226,9 +233,9 @@ def prepare(
     """
     roles = assign(table, mapping, id_column=id_column)
     key_column = next((column for column, role in roles.items() if role.role == "record_id"), None)
-    keys = _text(table[key_column]) if key_column else pa.array([str(i) for i in range(table.num_rows)])
+    keys = _keys(table[key_column]) if key_column else _row_numbers(table.num_rows)
     columns: dict[str, pa.Array] = {"record_key": keys}
-    parts: list[pa.Table] = []
+    parts: list[tuple[str, str, pa.Array]] = []
     for column, role in roles.items():
         if role.role in ("record_id", "ignored"):
             continue
@@ -236,21 +243,19 @@ def prepare(
         if role.role == "identifier" or role.role in _SEVERAL or role.role == "national_id":
             kind = role.identifier or role.role
             namespace = "" if role.role in _SEVERAL else header_words(column)
-            parts.append(_identifier_rows(keys, values, kind, namespace))
+            parts.append((kind, namespace, values))
             continue
         name = column if role.role == "text" else role.role
-        columns[name] = pc.coalesce(columns[name], values) if name in columns else values
+        if name in columns:
+            columns[name] = pc.coalesce(_plain(columns[name]), _plain(values))
+        else:
+            columns[name] = values if name in _CODED else _plain(values)
     _join_birth(columns)
     _join_surnames(columns)
     _part_organisations(columns)
     if "source" not in columns:
-        columns["source"] = pa.array(["all"] * table.num_rows)
-    identifiers = (
-        pa.concat_tables(parts)
-        if parts
-        else _identifier_rows(keys.slice(0, 0), keys.slice(0, 0), "email", "")
-    )
-    return Prepared(pa.table(columns), identifiers, roles)
+        columns["source"] = _constant("all", table.num_rows)
+    return Prepared(pa.table(columns), _identifiers(keys, parts), roles)
 
 
 def _join_birth(columns: dict[str, pa.Array]) -> None:
@@ -263,7 +268,8 @@ def _join_birth(columns: dict[str, pa.Array]) -> None:
     if len(taken) == len(_BIRTH):
         month, day = (_two_digits(taken[part]) for part in _BIRTH[1:])
         whole = pc.coalesce(pc.binary_join_element_wise(year, month, day, "-"), year)
-    columns["birth_date"] = pc.coalesce(columns["birth_date"], whole) if "birth_date" in columns else whole
+    given = columns.get("birth_date")
+    columns["birth_date"] = whole if given is None else pc.coalesce(_plain(given), whole)
 
 
 def _two_digits(part: pa.Array) -> pa.Array:
@@ -280,7 +286,7 @@ def _is_number(text: str) -> bool:
 def _join_surnames(columns: dict[str, pa.Array]) -> None:
     second = columns.pop("second_surname", None)
     if second is not None:
-        first = columns.get("surname", second)
+        first = _plain(columns.get("surname", second))
         both = pc.binary_join_element_wise(first, second, " ")
         columns["surname"] = pc.coalesce(both, first, second) if "surname" in columns else second
 
@@ -299,34 +305,69 @@ def _part_organisations(columns: dict[str, pa.Array]) -> None:
     if not pc.any(moved).as_py():
         return
     nothing = pa.scalar(None, pa.string())
-    name = pc.if_else(moved, columns["full_name"], nothing)
-    columns["company"] = pc.coalesce(columns["company"], name) if "company" in columns else name
-    columns["full_name"] = pc.if_else(moved, nothing, columns["full_name"])
+    whole = _plain(columns["full_name"])
+    name = pc.if_else(moved, whole, nothing)
+    columns["company"] = pc.coalesce(_plain(columns["company"]), name) if "company" in columns else name
+    columns["full_name"] = pc.if_else(moved, nothing, whole)
 
 
-def _text(column: pa.ChunkedArray) -> pa.Array:
+def _text(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The texts of a column, dictionary-encoded; blank ones are null."""
     if pa.types.is_floating(column.type) and pc.all(pc.equal(pc.floor(column), column)).as_py():
         column = pc.cast(column, pa.int64())
-    cast = pc.cast(column, pa.string())
-    array = cast.combine_chunks() if isinstance(cast, pa.ChunkedArray) else cast
-    blank = pc.equal(pc.utf8_trim_whitespace(array), "")
-    return pc.if_else(blank, pa.scalar(None, pa.string()), array)
+    raw = read(column)
+    blank = pc.equal(pc.utf8_trim_whitespace(raw.texts), "").to_numpy(zero_copy_only=False)
+    codes = gather(np.where(blank, -1, np.arange(len(raw))).astype(np.int32), raw.codes)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), raw.texts)
 
 
-def _identifier_rows(keys: pa.Array, values: pa.Array, kind: str, namespace: str) -> pa.Table:
-    present = pc.is_valid(values)
-    count = int(pc.sum(present).as_py() or 0)
+def _keys(column: pa.ChunkedArray) -> pa.Array:
+    """The texts of a column that hardly repeat; blank ones are null."""
+    if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
+        return _plain(_text(column))
+    texts = concat([_plain(chunk) for chunk in column.chunks])
+    data, offsets = views(texts)
+    first = data[np.minimum(offsets[:-1], max(len(data) - 1, 0))] if len(data) else offsets[:-1]
+    plain = (np.diff(offsets) > 0) & (first > ord(" ")) & (first < 128)
+    return texts if plain.all() else _plain(_text(column))
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+
+
+def _row_numbers(size: int) -> pa.Array:
+    return pc.cast(pa.array(np.arange(size)), pa.string())
+
+
+def _constant(text: str, size: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([text]))
+
+
+def _identifiers(keys: pa.Array, parts: Sequence[tuple[str, str, pa.Array]]) -> pa.Table:
+    """One row per record and value; rows name their records by place, in a dictionary of all keys."""
+    present = [pc.is_valid(values) for _, _, values in parts]
+    rows = [pc.cast(pc.indices_nonzero(mask), pa.int32()) for mask in present]
+    record = pa.concat_arrays(rows) if rows else pa.array([], pa.int32())
+    values = [part[2].filter(mask) for part, mask in zip(parts, present, strict=True)]
     return pa.table(
         {
-            "record_key": keys.filter(present),
-            "type": pa.DictionaryArray.from_arrays(
-                pa.array(np.zeros(count, np.int32)), pa.array([kind])
-            ).cast(pa.string()),
-            "namespace": pa.DictionaryArray.from_arrays(
-                pa.array(np.zeros(count, np.int32)), pa.array([namespace])
-            ).cast(pa.string()),
-            "value": values.filter(present),
+            "record_key": pa.DictionaryArray.from_arrays(record, keys),
+            "type": _repeated([kind for kind, _, _ in parts], rows),
+            "namespace": _repeated([namespace for _, namespace, _ in parts], rows),
+            "value": pa.chunked_array(values, pa.dictionary(pa.int32(), pa.string())),
         }
+    )
+
+
+def _repeated(texts: Sequence[str], rows: Sequence[pa.Array]) -> pa.DictionaryArray:
+    """Each text once for every row of its part."""
+    different = sorted(set(texts))
+    codes = [
+        np.full(len(own), different.index(text), np.int32) for text, own in zip(texts, rows, strict=True)
+    ]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.concatenate([np.empty(0, np.int32), *codes])), pa.array(different, pa.string())
     )
 
 

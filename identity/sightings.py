@@ -15,7 +15,7 @@ from identity.columns import CONTACT_ROLES
 from identity.kernels.codes import gather
 from identity.kernels.hashing import hash_texts
 from identity.normalise import fast_contacts
-from identity.values import NEVER, NO_TIMES, Coded, Codes, Hashes, Times, read, recode, stack
+from identity.values import NEVER, NO_TIMES, Coded, Codes, Hashes, Times, distinct, read, recode, stack
 
 _GLOBAL = ("email", "phone")
 
@@ -81,22 +81,24 @@ def _times(table: pa.Table) -> Times:
 def _rows(named: pa.ChunkedArray, keys: pa.Array) -> Codes:
     """The record of each sighting; a dictionary of keys is looked up once, not row by row."""
     if not pa.types.is_dictionary(named.type):
-        found = pc.index_in(named.cast(keys.type), value_set=keys)
-        rows = np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int32)
+        rows = _places(named, keys)
     else:
         raw = read(named)
-        found = raw.texts.cast(keys.type)
-        places = pc.fill_null(pc.index_in(found, value_set=keys), -1).to_numpy()
-        rows = gather(np.asarray(places, dtype=np.int32), raw.codes)
+        rows = raw.codes if raw.texts.equals(keys) else gather(_places(raw.texts, keys), raw.codes)
     missing = int((rows < 0).sum())
     if missing:
         raise UsageError(f"{missing} identifiers name a record_key that no record has")
     return rows
 
 
+def _places(named: pa.Array | pa.ChunkedArray, keys: pa.Array) -> Codes:
+    found = pc.index_in(named.cast(keys.type), value_set=keys)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int32)
+
+
 def _kinds(identifiers: pa.Table) -> Iterator[tuple[str, str, npt.NDArray[np.int64]]]:
     """Each type and namespace with the places of its rows, in the order of their names."""
-    kind, namespace = read(identifiers["type"]), read(identifiers["namespace"])
+    kind, namespace = distinct(read(identifiers["type"])), distinct(read(identifiers["namespace"]))
     spaces = ["", *namespace.texts.to_pylist()]
     packed = kind.codes.astype(np.int64) * len(spaces) + namespace.codes + 1
     kinds = kind.texts.to_pylist()

@@ -103,7 +103,7 @@ class Multi:
 
 @dataclass(frozen=True)
 class Coded:
-    """A column on its own: distinct non-empty ``texts`` and ``codes`` into them, -1 = no value."""
+    """A column on its own: ``texts``, distinct and not empty once normalised, and ``codes``, -1 = no value."""
 
     texts: pa.Array
     codes: Codes
@@ -149,9 +149,9 @@ def _plain(indices: pa.Array) -> Codes:
 
 
 def read(column: pa.ChunkedArray | pa.Array) -> Coded:
-    """Read a column as it came, of any type that has a text form: its different texts, and codes into them.
+    """Read a column as it came, of any type that has a text form: its texts, and codes into them.
 
-    Dictionary-encoded columns are used as they are, without looking at each row's text.
+    A dictionary-encoded column is used as it is, without looking at each row's text: its texts may repeat.
     """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     kind = column.type
@@ -169,26 +169,35 @@ def _texts(array: pa.Array) -> pa.Array:
 
 
 def _read_dictionaries(chunks: Sequence[pa.DictionaryArray]) -> Coded:
-    """Chunks of one file often repeat one dictionary: each different dictionary is read once."""
-    parts: list[pa.Array] = []
+    """Chunks of one file often share one dictionary: each different dictionary is read once."""
+    parts: dict[tuple[int, ...], pa.Array] = {}
     starts: dict[tuple[int, ...], int] = {}
-    codes: list[Codes] = []
-    start = 0
+    codes, start = [NO_CODES], 0
     for chunk in chunks:
-        identity = _identity(chunk.dictionary)
-        if identity not in starts:
-            starts[identity], start = start, start + len(chunk.dictionary)
-            parts.append(_texts(pc.cast(chunk.dictionary, pa.large_string())))
-        own = _plain(chunk.indices)
-        codes.append(np.where(own >= 0, own + np.int32(starts[identity]), np.int32(-1)))
-    together = numbers(concat(parts))
-    raw = np.concatenate(codes) if codes else NO_CODES
-    return Coded(together.texts, gather(together.codes, raw)).used()
+        own = chunk.dictionary
+        identity = _identity(own)
+        if identity not in parts:
+            plain = own if pa.types.is_string(own.type) else _texts(pc.cast(own, pa.large_string()))
+            parts[identity] = pc.fill_null(plain, "") if plain.null_count else plain
+            starts[identity], start = start, start + len(own)
+        place = np.int32(starts[identity])
+        raw = _plain(chunk.indices)
+        codes.append(np.where(raw >= 0, raw + place, np.int32(-1)) if place else raw)
+    whole = np.concatenate(codes)
+    if len(parts) < 2:
+        return Coded(concat(list(parts.values())), whole).used()
+    together = numbers(concat(list(parts.values())))
+    return Coded(together.texts, gather(together.codes, whole)).used()
 
 
 def _identity(dictionary: pa.Array) -> tuple[int, ...]:
     addresses = [buffer.address if buffer is not None else 0 for buffer in dictionary.buffers()]
     return (dictionary.offset, len(dictionary), *addresses)
+
+
+def distinct(raw: Coded) -> Coded:
+    """The column with texts that do not repeat."""
+    return recode(raw, raw.texts)
 
 
 def recode(raw: Coded, normalised: pa.Array) -> Coded:

@@ -171,12 +171,12 @@ def _records(rng: Rng, words: Vocabulary, people: People) -> pa.Table:
         "record_id": _ids(people.number[who], np.arange(count) - np.repeat(np.cumsum(each) - each, each)),
         "source": pa.array(np.array(SOURCES, dtype=object)[source], pa.string()),
         "entity_id": pc.binary_join_element_wise("e", pc.cast(pa.array(people.number[who]), pa.string()), ""),
-        "given_name": _only(known["given_name"], _cased(_typos(rng, given, 0.035), style)),
+        "given_name": _only(known["given_name"], _cased(typos(rng, given, 0.035), style)),
         "middle_name": _only(
             known["middle_name"] & (people.middle[who] >= 0),
             words.given.take(pa.array(np.maximum(people.middle[who], 0))),
         ),
-        "surname": _only(known["surname"], _cased(_typos(rng, surname, 0.035), style)),
+        "surname": _only(known["surname"], _cased(typos(rng, surname, 0.035), style)),
         "dob": _only(known["dob"], _dates(rng, people.day[who], source)),
         "email": _only(known["email"], _mails(rng, words, people, who)),
         "phone": _only(known["phone"], _phones(rng, people, who, later)),
@@ -219,7 +219,7 @@ def _surname(words: Vocabulary, people: People, who: Rows, later: Rows) -> pa.Ar
     return words.surnames.take(pa.array(np.where(later == 1, people.later_surname[who], people.surname[who])))
 
 
-def _typos(rng: Rng, values: pa.Array, rate: float) -> pa.Array:
+def typos(rng: Rng, values: pa.Array, rate: float) -> pa.Array:
     """Change one letter in some values: left out, doubled, swapped with the next, or another one."""
     hit = rng.random(len(values)) < rate
     texts = values.filter(pa.array(hit)).to_pylist()
@@ -270,7 +270,7 @@ def _mails(rng: Rng, words: Vocabulary, people: People, who: Rows) -> pa.Array:
         pc.binary_join_element_wise(given, tail, ""),
     ]
     dice = rng.random(len(who))
-    local = _typos(rng, pc.choose(pa.array(people.form[who]), *forms), 0.012)
+    local = typos(rng, pc.choose(pa.array(people.form[who]), *forms), 0.012)
     family = pc.binary_join_element_wise("the", surname, words.tail(people.home[who] * 40_692 % _PRIME), "")
     shared = people.family_mail[who] & (dice < 0.5)
     local = pc.if_else(pa.array(shared), family, local)
@@ -319,7 +319,7 @@ def _address(
         pa.array(kinds), *(forms.take(pa.array(street % len(forms))) for forms in words.street_kinds)
     )
     line = pc.binary_join_element_wise(
-        pc.cast(pa.array(door), pa.string()), _typos(rng, name, 0.03), kind, " "
+        pc.cast(pa.array(door), pa.string()), typos(rng, name, 0.03), kind, " "
     )
     unit = pc.binary_join_element_wise(" Apt ", pc.cast(pa.array(door % 30 + 1), pa.string()), "")
     line = pc.binary_join_element_wise(line, pc.if_else(pa.array(door % 7 == 0), unit, ""), "")
@@ -328,7 +328,7 @@ def _address(
     )
     return {
         "address": _only(known, line),
-        "city": _only(known, _typos(rng, words.cities.take(pa.array(city)), 0.02)),
+        "city": _only(known, typos(rng, words.cities.take(pa.array(city)), 0.02)),
         "state": _only(known, words.regions.take(pa.array(city % len(words.regions)))),
         "postcode": _only(known, postcode),
     }

@@ -77,3 +77,10 @@ def test_every_command_and_option_that_a_page_shows_exists(page):
         assert words[0] in COMMANDS or words[0].isupper(), f"cdp {call}"
         for option in re.findall(r"(?<=\s)--[a-z-]+", f" {call}"):
             assert option in known, f"cdp {call}: {option}"
+
+
+def test_the_measured_figures_of_identity_equal_the_results_of_the_benchmarks() -> None:
+    from benchmarks.identity_tables import PAGE, filled
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == filled(page), "python -m benchmarks.identity_tables"

@@ -74,7 +74,7 @@ def one_name_many_cities(count: int) -> pa.Table:
 
 def one_person_misspelt(count: int) -> pa.Table:
     """Many records of one person, most with a typing error somewhere."""
-    from benchmarks.people import _typos
+    from benchmarks.people import typos
 
     rng = np.random.default_rng(5)
     plain = {
@@ -83,8 +83,8 @@ def one_person_misspelt(count: int) -> pa.Table:
         "street": "17 Willowbrook Lane",
         "city": "Harrogate",
     }
-    columns = {name: _typos(rng, pa.array([text] * count), 0.4) for name, text in plain.items()}
-    mails = _typos(rng, pa.array(["katherine.featherstone@mail.org"] * count), 0.4)
+    columns = {name: typos(rng, pa.array([text] * count), 0.4) for name, text in plain.items()}
+    mails = typos(rng, pa.array(["katherine.featherstone@mail.org"] * count), 0.4)
     return pa.table({**columns, "email": mails, "birth_date": ["1971-05-23"] * count})
 
 

@@ -166,9 +166,9 @@ def _result(prepared: Prepared, resolution: Resolution) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    keys = prepared.records["record_key"]
+    keys = prepared.records["record_key"].cast(pa.string())
     clusters = resolution.clusters
-    places = pc.index_in(keys, value_set=clusters["record_key"].combine_chunks())
+    places = pc.index_in(keys, value_set=clusters["record_key"].cast(pa.string()).combine_chunks())
     found = clusters.take(places)
     return pa.table(
         {

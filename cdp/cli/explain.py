@@ -123,8 +123,13 @@ def in_words(without: Sequence[str]) -> str:
 
     >>> in_words(["phone"])
     'Without this phone number they are two people.'
+    >>> in_words(["phone", "surname"])
+    'Without any one of these they are two people: phone number, surname.'
     """
-    return f"Without this {' or this '.join(_WORDS.get(name, name) for name in without)} they are two people."
+    words = [_WORDS.get(name, name) for name in without]
+    if len(words) == 1:
+        return f"Without this {words[0]} they are two people."
+    return f"Without any one of these they are two people: {', '.join(words)}."
 
 
 def as_data(told: Explanation, direct: PairExplanation | None, without: Sequence[str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.fit import FitReport
 
 
-@click.command("fit")
+@click.command("fit", short_help="Estimate a new model; report before use.")
 @click.option("--use", is_flag=True, help="Take the new model into use; the next run resolves with it.")
 @click.option(
     "--format",

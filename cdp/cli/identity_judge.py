@@ -50,7 +50,7 @@ def keep(context: Context, decisions: Sequence[Decision], judge: str | None) -> 
         return judgements.append(ledger, decisions, by=judge_name(judge), now=datetime.now(UTC))
 
 
-@click.command("link")
+@click.command("link", short_help="Say that records are one person.")
 @click.argument("records", metavar="A B [C]...", nargs=-1, required=True)
 @as_option
 @note_option
@@ -84,7 +84,7 @@ def _record(known: Known, text: str) -> str:
     return of_customer[0] if of_customer else known.check(text)
 
 
-@click.command("split")
+@click.command("split", short_help="Say that two records are two people.")
 @click.argument("left", metavar="A")
 @click.argument("right", metavar="B")
 @as_option
@@ -135,7 +135,7 @@ def _apart(known: Known, left: str, right: str) -> list[tuple[str, str]]:
     return [(record, member) for member in members if member != record]
 
 
-@click.command("judgements")
+@click.command("judgements", short_help="List what people decided, and what stands.")
 @click.option(
     "--format",
     "chosen",

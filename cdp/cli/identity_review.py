@@ -28,7 +28,7 @@ _QUIT: Final = frozenset({"q", "quit"})
 _NAME, _VALUE = 14, 31
 
 
-@click.command("review")
+@click.command("review", short_help="Show uncertain pairs and ask about them.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most pairs shown.")
 @click.option(
     "--format",

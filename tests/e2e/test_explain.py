@@ -104,8 +104,8 @@ def test_customers_stand_for_their_most_alike_records(finished: Path, capsys: Ca
 def test_what_hangs_on_one_value_is_said(finished: Path, capsys: Capture) -> None:
     told = explained(finished, capsys, "orders:D1", "orders:D2")
     assert told["without"]
-    assert told["counterfactual"].startswith("Without this ")
-    assert told["counterfactual"].endswith("they are two people.")
+    assert told["counterfactual"].startswith("Without ")
+    assert "they are two people" in told["counterfactual"]
     assert told["counterfactual"] in " ".join(page(finished, capsys, "orders:D1", "orders:D2"))
 
 

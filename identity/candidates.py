@@ -63,39 +63,29 @@ CHUNK = 1 << 20
 class Candidates:
     """Candidate pairs, made while they are read: chunks of (left, right), int32, left < right.
 
-    Every pair comes once over all chunks. ``rows`` are the records whose pairs these are, ascending;
-    ``oversize``: records that share values too common to be compared, by the spaces of the values.
+    Every pair comes once over all chunks. ``oversize``: by the spaces of values that are too common to compare
+    those who share them, the number of these records (for each group of keys that they share).
     """
 
     rows: Rows
-    groups: Groups
-    reach: Codes
-    number: Codes
     oversize: dict[str, int]
-    everyone: bool
-    _entries: tuple[Starts, Codes] = field(repr=False)
+    _size: int
+    _number: Codes = field(repr=False)
+    _members: Rows = field(repr=False)
+    _spans: Codes = field(repr=False)
+    _entries: tuple[Codes, Codes] = field(repr=False)
 
     def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
         return self.chunks()
 
     def chunks(self, size: int = CHUNK) -> Iterator[tuple[Rows, Rows]]:
         """The pairs, at most ``size`` at a time."""
-        seen = np.full(len(self.number), -1, np.int32)
-        state = np.array([0, 0, 0, len(self.rows), self.everyone], np.int64)
+        seen = np.full(self._size, -1, np.int32)
+        state = np.zeros(3, np.int64)
+        given = (self.rows, self._number, *self._entries, self._members, self._spans.copy(), seen, state)
         while True:
             left, right = np.empty(size, np.int32), np.empty(size, np.int32)
-            found = blocks.pairs(
-                self.rows,
-                self.number,
-                *self._entries,
-                self.groups.rows,
-                self.groups.starts,
-                self.reach,
-                seen,
-                state,
-                left,
-                right,
-            )
+            found = blocks.pairs(*given, left, right)
             if found:
                 yield left[:found], right[:found]
             if found < size:
@@ -130,47 +120,57 @@ def emit(
         everyone = np.flatnonzero(active).astype(np.int32)
         return _candidates(rows, [(everyone, np.array([0, len(everyone)]), None)], active, {})
     known = counts or count(keys, active)
+    near = None if dirty is None else (rows, chosen)
     oversize = _report(keys, known, cap, limits) if dirty is None else {}
-    parts = _parts(
-        keys, active, order, cap, known, limits, None if dirty is None else (rows, chosen), oversize
-    )
-    return _candidates(rows, parts, active, oversize)
+    parts = _parts(keys, active, order, cap, known, limits, near, oversize)
+    return _candidates(rows, parts, active, oversize if dirty is None else {})
 
 
+_NO_BIT = np.uint32(0)
 _Part = tuple[Rows, Starts, Codes | None]
 
 
 def _candidates(rows: Rows, parts: Sequence[_Part], active: Flags, oversize: dict[str, int]) -> Candidates:
-    members = np.concatenate([part[0] for part in parts] or [NONE])
+    members = np.concatenate([NONE, *(part[0] for part in parts)])
     ends = np.cumsum([0, *(len(part[0]) for part in parts)])
-    starts = np.concatenate(
-        [part[1][:-1] + end for part, end in zip(parts, ends, strict=False)] + [ends[-1:]]
+    spans = np.concatenate(
+        [np.empty((0, 3), np.int32), *(_spans(part, end) for part, end in zip(parts, ends, strict=False))]
     )
-    reach = np.concatenate([_whole(part) for part in parts] or [NONE])
-    number = np.full(len(active), -1, np.int32)
-    number[rows] = np.arange(len(rows), dtype=np.int32)
-    entries = blocks.transpose(members, starts, number, len(rows))
-    return Candidates(
-        rows, Groups(members, starts), reach, number, oversize, len(rows) == int(active.sum()), entries
-    )
+    number = NONE
+    if len(rows) == int(active.sum()):
+        rows = np.arange(len(active), dtype=np.int32)
+    else:
+        number = np.full(len(active), -1, np.int32)
+        number[rows] = np.arange(len(rows), dtype=np.int32)
+    entries = blocks.transpose(members, spans, number, len(rows))
+    return Candidates(rows, oversize, len(active), number, members, spans, entries)
 
 
-def _whole(part: _Part) -> Codes:
-    return np.diff(part[1]).astype(np.int32) if part[2] is None else part[2]
+def _spans(part: _Part, shift: int) -> Codes:
+    """Start, end and number of representatives (0: all members meet) of the blocks."""
+    _, starts, star = part
+    out = np.zeros((len(starts) - 1, 3), np.int32)
+    out[:, 0] = starts[:-1] + shift
+    out[:, 1] = starts[1:] + shift
+    if star is not None:
+        out[:, 2] = star
+    return out
 
 
 def _single(
     values: Values, counts: Codes, touched: Codes, active: Flags, mask: Mask, order: Hashes
 ) -> tuple[_Part, Codes, int]:
     """Blocks of single values; marks who has wide ones. Also the numbers of the wide values, and how many."""
-    status = np.zeros(len(counts), np.uint8)
+    status = np.zeros(len(counts) + 1, np.uint8)  # the last one is that of no value
     place, wide = np.empty(len(counts), np.int32), np.empty(len(counts), np.int32)
-    starts, reach, width = blocks.classify(touched, counts, values.limits, status, place, wide)
+    starts, star, width = blocks.classify(touched, counts, values.limits, status, place, wide)
     members = np.empty(starts[-1], np.int32)
     for record, codes, bit in values.sides:
-        blocks.collect(record, codes, active, status, place, bit, mask, members)
-    blocks.lead(members, starts, np.flatnonzero(reach < np.diff(starts)), order, values.limits[2])
-    return (members, starts, reach), wide, width
+        blocks.collect(record, codes, active, status, place, bit if width else _NO_BIT, mask, members)
+    if len(values.sides) > 1 or values.several:
+        blocks.ascend(members, starts)
+    blocks.lead(members, starts, np.flatnonzero(star), order, values.limits[2])
+    return (members, starts, star), wide, width
 
 
 def _parts(
@@ -184,7 +184,7 @@ def _parts(
     oversize: dict[str, int],
 ) -> list[_Part]:
     """The blocks of single values, of several values per record, and of values combined."""
-    wide = Wide(combinable(keys), np.zeros(len(active), np.uint32), {}, {})
+    wide = Wide(combinable(keys), np.zeros(len(active), np.uint32), {}, {}, oversize)
     parts: list[_Part] = []
     for shared in values(keys, cap, limits):
         number = shared.counts(counts)
@@ -201,7 +201,7 @@ def _parts(
         near = blocks.weigh(rows, starts, dirty[1]) > 0
         return narrow & near, ~narrow & near
 
-    groups = walk(wide, judge, oversize) if dirty is None else walk(wide, judge, touching=dirty[0])
+    groups = walk(wide, judge, cap, None if dirty is None else dirty[0])
     return [*parts, *((found.rows, found.starts, None) for found in groups)]
 
 

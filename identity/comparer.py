@@ -269,7 +269,7 @@ class _Binder:
         if name == "email":
             e = self.feature("emails", space)
             rare = ~np.isin(e.domain, self.usual.domains)
-            return partial(_one, kernels.email, (codes, t.text, t.start, t.bits, e.local, rare))
+            return partial(_one, kernels.email, (codes, t.text, t.start, t.bits, e.local, e.length, rare))
         if name == "phone":
             return partial(_one, kernels.phone, (codes, t.text, t.start, t.bits))
         if name == "identifier":

@@ -33,6 +33,7 @@ from identity.components import (
 )
 from identity.evidence_weights import JUDGED, shared_weight
 from identity.features import FeatureStore
+from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
 from identity.keys import Key, count
@@ -286,7 +287,7 @@ def _link(
     colours = protection.unique_colours(now.identifiers, policy, live, divided.start)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return linkage.link(divided, judged.cannot, scorer.weights, colours=colours, each=pool.map)
+        return linkage.link(divided, judged.cannot, scorer.for_linkage, colours=colours, each=pool.map)
 
 
 def _weighed(edges: Edges, stated: Iterable[tuple[str, Rows, Rows]], judged: Judgements) -> Edges:
@@ -296,3 +297,8 @@ def _weighed(edges: Edges, stated: Iterable[tuple[str, Rows, Rows]], judged: Jud
         parts.append(Edges(left, right, np.full(len(left), shared_weight(kind), np.int32)))
     must = judged.must
     return concat_edges([*parts, Edges(*must, np.full(len(must[0]), JUDGED, np.int32))])
+
+
+def held_back(state: State) -> list[Held]:
+    """All that was held back: values, records, pairs between too large components, suspicious clusters."""
+    return [*state.status.held, *state.clustered.noted, *state.clustered.held]

@@ -101,19 +101,22 @@ def _hash_or_zero(texts: list[str]) -> Hashes:
 
 @dataclass(frozen=True)
 class EmailFeatures:
-    """Of e-mail addresses: hash of the name part (0 where it is short), hash of the domain."""
+    """Of e-mail addresses: hash of the name part (0 where it is short), its length, hash of the domain."""
 
     local: Hashes
+    length: npt.NDArray[np.int32]
     domain: Hashes
 
     @classmethod
     def of(cls, values: pa.Array) -> EmailFeatures:
         """Split at the last @."""
-        local = pc.replace_substring_regex(values, "@[^@]*$", "")
+        whole = pc.match_substring(values, "@")
+        local = pc.if_else(whole, pc.replace_substring_regex(values, "@[^@]*$", ""), "")
         hashes = np.array(hash_texts(local), dtype=np.uint64)
-        hashes[pc.utf8_length(local).to_numpy(zero_copy_only=False) < 4] = 0
+        length = pc.utf8_length(local).to_numpy(zero_copy_only=False).astype(np.int32)
+        hashes[length < 4] = 0
         domain = pc.replace_substring_regex(values, "^.*@", "")
-        return cls(hashes, np.asarray(hash_texts(domain), dtype=np.uint64))
+        return cls(hashes, length, np.asarray(hash_texts(domain), dtype=np.uint64))
 
 
 @dataclass(frozen=True)

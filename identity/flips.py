@@ -19,9 +19,9 @@ from identity.keys import (
     Limits,
     Rows,
     Values,
-    add,
     combinable,
     count,
+    recount,
     values,
 )
 
@@ -71,8 +71,11 @@ def flips(
         others = active.copy()
         others[change.rows] = False
         return np.flatnonzero(others).astype(np.int32)
+    keys, past = _alike(keys, change.past)
     known = counts or count(keys, active)
-    both = _Both.of(keys, active, order, change)
+    if any(key.several and key.name not in known.several for key in keys):
+        known = count(keys, active)
+    both = _Both.of(keys, active, order, replace(change, past=past))
     grown, found = _crossed(both, known, both.past_counts(known), cap, limits)
     changed = both.changed[: len(active)]
     found, grown = found[: len(active)] & ~changed, grown[: len(active)] & ~changed
@@ -115,20 +118,34 @@ class _Both:
 
     def past_counts(self, counts: Counts) -> Counts:
         """The counts before the change, from those after it."""
-        past = Counts(
-            {name: found.copy() for name, found in counts.spaces.items()},
-            {name: found.copy() for name, found in counts.several.items()},
-        )
-        add(past, self.keys, self.changed & self.after, -1)
-        add(past, self.keys, self.changed & self.before, 1)
-        return past
+        gone, came = self.changed & self.before, self.changed & self.after
+        return recount(counts, self.keys, [(came, -1), (gone, 1)])
+
+
+def _alike(keys: Sequence[Key], past: Sequence[Key] | None) -> tuple[list[Key], list[Key] | None]:
+    """Both with ``several`` where either has it: one value a record is a case of several."""
+    if past is None:
+        return list(keys), None
+    pairs = list(zip(keys, past, strict=True))
+    some = [(_as_several(a), _as_several(b)) if a.several or b.several else (a, b) for a, b in pairs]
+    return [a for a, _ in some], [b for _, b in some]
+
+
+def _as_several(key: Key) -> Key:
+    if key.several:
+        return key
+    rows = np.flatnonzero(key.codes >= 0).astype(np.int32)
+    return replace(key, several=(rows, key.codes[rows]))
 
 
 def _behind(key: Key, past: Key, size: int) -> Key:
-    several = key.several
-    if several and past.several:
+    several = None
+    if key.several and past.several:
         record, value = past.several
-        several = np.concatenate([several[0], record + np.int32(size)]), np.concatenate([several[1], value])
+        several = (
+            np.concatenate([key.several[0], record + np.int32(size)]),
+            np.concatenate([key.several[1], value]),
+        )
     return replace(key, codes=np.concatenate([key.codes, past.codes]), several=several)
 
 
@@ -136,7 +153,7 @@ def _crossed(both: _Both, after: Counts, before: Counts, cap: int, limits: Limit
     """Members of blocks that grew over the cap; and those of shrunken ones and changed representatives."""
     grown, found = np.zeros(len(both.after), bool), np.zeros(len(both.after), bool)
     rows, present = np.flatnonzero(both.changed).astype(np.int32), both.before | both.after
-    wide = Wide(combinable(both.keys), np.zeros(len(present), np.uint32), {}, {})
+    wide = Wide(combinable(both.keys), np.zeros(len(present), np.uint32), {}, {}, {})
 
     def note(groups: Groups, sizes: Codes) -> None:
         above = np.repeat(sizes > cap, np.diff(groups.starts))
@@ -151,11 +168,12 @@ def _crossed(both: _Both, after: Counts, before: Counts, cap: int, limits: Limit
     for shared in values(both.keys, cap, limits):
         touched = shared.touched(rows, both.changed)
         counts = shared.counts(before), shared.counts(after)
-        status = np.zeros(len(counts[0]), np.uint8)
+        status = np.zeros(len(counts[0]) + 1, np.uint8)  # the last one is that of no value
         place, number = np.empty(len(counts[0]), np.int32), np.empty(len(counts[0]), np.int32)
         starts, sizes, width = blocks.crossing(touched, *counts, shared.limits, status, place, number)
         members = np.full(starts[-1], -1, np.int32)
-        for record, codes, bit in shared.sides:
+        for record, codes, used in shared.sides:
+            bit = used if width else np.uint32(0)
             blocks.collect(record, codes, present, status, place, bit, wide.mask, members)
         if not shared.several:
             wide.numbers[shared.name], wide.widths[shared.name] = number, width
@@ -164,7 +182,8 @@ def _crossed(both: _Both, after: Counts, before: Counts, cap: int, limits: Limit
         note(groups.pick(crosses), sizes[1][crosses])
         if shared.limits[1]:
             found[_representatives(groups, both, shared)] = True
-    for groups in walk(wide, judge, touching=rows):
+    # A group in which more than the cap did not change is above the cap before and after.
+    for groups in walk(wide, judge, cap + len(rows), rows):
         note(groups, blocks.weigh(groups.rows, groups.starts, both.after))
     return grown, found
 

@@ -17,6 +17,7 @@ Hashes = npt.NDArray[np.uint64]
 NONE: Codes = np.empty(0, dtype=np.int32)
 CAPS = (80, 40, 20, 12)
 CAP = CAPS[1]
+PLACES = frozenset({"postcode", "city"})
 MOST_COMBINED = 32
 """Keys that are combined: the first ones, if there are more."""
 _BUDGET = 2_000_000
@@ -89,19 +90,31 @@ def count(keys: Sequence[Key], active: Flags) -> Counts:
     >>> count([key], np.array([True, True, True, True])).spaces["city"].tolist()
     [2, 1]
     """
-    spaces = {space: np.zeros(size, np.int32) for space, size in _sizes(keys).items()}
-    several = {key.name: np.zeros(key.size, np.int32) for key in keys if key.several}
-    counts = Counts(spaces, several)
-    add(counts, keys, active, 1)
-    return counts
+    sizes = _sizes(keys)
+    nothing = Counts(
+        {space: np.zeros(size, np.int32) for space, size in sizes.items()},
+        {key.name: np.zeros(key.size, np.int32) for key in keys if key.several},
+    )
+    return recount(nothing, keys, [(active, 1)])
 
 
-def add(counts: Counts, keys: Sequence[Key], active: Flags, by: int) -> None:
-    """Add the values of the active records to the counts ``by`` times (-1: take them out)."""
-    for key in keys:
-        blocks.tally(NONE, key.codes, active, by, counts.spaces[key.space])
-        if key.several:
-            blocks.tally(*key.several, active, by, counts.several[key.name])
+def recount(counts: Counts, keys: Sequence[Key], changes: Sequence[tuple[Flags, int]]) -> Counts:
+    """The counts after the values of some records were added, or (-1) taken out."""
+    # One more place at the end takes those without value.
+    spaces = {name: np.append(found, np.int32(0)) for name, found in counts.spaces.items()}
+    several = {name: np.append(found, np.int32(0)) for name, found in counts.several.items()}
+    for flags, by in changes:
+        rows = np.flatnonzero(flags)
+        few = len(rows) < len(flags) // 8
+        for key in keys:
+            codes, active = (key.codes[rows], np.ones(len(rows), bool)) if few else (key.codes, flags)
+            blocks.tally(NONE, codes, active, by, spaces[key.space])
+            if key.several:
+                blocks.tally(*key.several, flags, by, several[key.name])
+    return Counts(
+        {name: found[:-1] for name, found in spaces.items()},
+        {name: found[:-1] for name, found in several.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -130,8 +143,8 @@ class Values:
 
 
 def combinable(keys: Sequence[Key]) -> list[Key]:
-    """The keys that combine with each other, in their order."""
-    return [key for key in keys if key.combine][:MOST_COMBINED]
+    """The keys that combine with each other, places last."""
+    return sorted([key for key in keys if key.combine][:MOST_COMBINED], key=lambda key: key.space in PLACES)
 
 
 def values(keys: Sequence[Key], cap: int, limits: Limits) -> list[Values]:
@@ -169,9 +182,9 @@ def choose_cap(keys: Sequence[Key], active: Flags) -> int:
     blocks_of = np.zeros(CAPS[0] + 2, np.int64)
     for key in keys:
         if key.alone:
-            counts = np.zeros(key.size, np.int32)
+            counts = np.zeros(key.size + 1, np.int32)
             blocks.tally(NONE, key.codes, active, 1, counts)
-            blocks_of += np.bincount(np.minimum(counts, CAPS[0] + 1), minlength=len(blocks_of))
+            blocks_of += np.bincount(np.minimum(counts[:-1], CAPS[0] + 1), minlength=len(blocks_of))
     size = np.arange(len(blocks_of))
     pairs = np.cumsum(blocks_of * (size * (size - 1) // 2))
     for cap in CAPS[:-1]:

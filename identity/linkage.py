@@ -28,19 +28,7 @@ from identity.components import (
 from identity.held import Held
 from identity.kernels import graph
 
-_CLIP = 10_000  # no single pair outweighs the rest of two clusters
-_AGAINST = 4  # fields that disagree are no independent witnesses: evidence against counts a quarter
 _CHUNK = 1 << 20
-
-
-def soften(weight: Ints, threshold: int = 0) -> Ints:
-    """Weights as clustering counts them: clipped 10 bits above the threshold; a quarter of what speaks against.
-
-    >>> soften(np.array([25_000, 3_000, -8_000, -1], np.int32)).tolist()
-    [10000, 3000, -2000, 0]
-    """
-    clipped = np.minimum(weight, np.int32(max(threshold, 0) + _CLIP))
-    return np.where(clipped < 0, -(-clipped // _AGAINST), clipped).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -99,7 +87,7 @@ class Linked:
     held: list[Held]
 
 
-Score: TypeAlias = Callable[[Rows, Rows], Ints]
+Score: TypeAlias = Callable[[Rows, Rows], tuple[Ints, Ints]]
 Each: TypeAlias = Callable[
     [Callable[[tuple[int, Groups]], Edges], Iterator[tuple[int, Groups]]], Iterable[Edges]
 ]
@@ -111,15 +99,14 @@ def link(
     score: Score,
     *,
     colours: Rows | None = None,
-    temper: Callable[[Ints], Ints] | None = None,
     each: Each = map,
 ) -> Linked:
     """Join clusters by the mean weight of all pairs between them, the best pair first, inside each component.
 
     ``barred``: pairs of rows whose clusters must not meet; likewise start groups of different ``colours`` (kinds x
-    rows, read at the row that names the group: -1 none, -2 several). ``score`` weighs pairs of rows (several
-    threads may call it, where ``each`` is a pool's ``map``); ``temper`` maps weights to what clustering counts (by
-    default ``soften``). Rows that are not compared follow their start group, and count nothing.
+    rows, read at the row that names the group: -1 none, -2 several). ``score`` gives the weight of pairs
+    of rows and what each counts in a mean (several threads may call it, where ``each`` is a pool's ``map``). Rows
+    that are not compared follow their start group, and count nothing.
     """
     order, rules, compared = as_order(divided.order), divided.rules, divided.compared
     start, good = as_rows(divided.start), divided.good
@@ -133,11 +120,10 @@ def link(
     def work(item: tuple[int, Groups]) -> Edges:
         first, part = item
         left, right = pairs_within(part)
-        raw = score(left, right)
-        counted = as_rows(temper(raw) if temper else soften(raw, rules.threshold))
+        raw, counted = score(left, right)
         starts = bars[0][first : first + len(part) + 1]
         graph.average_link(
-            part.members, part.starts, counted, start, sizes, order, colours, starts, bars[1], bars[2],
+            part.members, part.starts, as_rows(counted), start, sizes, order, colours, starts, bars[1], bars[2],
             rules.threshold, rules.cap, label, stopped[first : first + len(part)],
         )  # fmt: skip
         inside = (raw >= rules.threshold) & (label[start[left]] == label[start[right]])

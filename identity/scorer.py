@@ -24,7 +24,12 @@ Levels = npt.NDArray[np.int8]
 _CHUNK = 1 << 17
 _NO_ADJUSTMENT = np.empty(0, np.int32)
 THREADS = 2
-_EVERYTHING = -(2**30)
+_CLIP = 10_000  # no single pair outweighs the rest of two clusters
+# Inside a component, records that have nothing in common are as a rule joined through a third one of the same
+# person, who has moved or is badly known: fields that disagree are no independent witnesses then, and count a
+# quarter. Where the two look like people of one household, that is what joined them, and they count in full.
+_AGAINST = 4
+_HOUSEHOLD = -3_000
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,26 @@ class Scorer:
         household = household_term(self.model, related)
         return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
 
-    def weights(self, left: Rows, right: Rows) -> Ints:
-        """The weight of each pair, without levels."""
-        parts = [self._above(a, b, _EVERYTHING).weight for a, b in _slices([(left, right)])]
-        return np.concatenate([np.empty(0, np.int32), *parts])
+    def for_linkage(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
+        """The weight of each pair, and what it counts in the average of two clusters."""
+        parts = [self._weigh(a, b) for a, b in _slices([(left, right)])]
+        weight = np.concatenate([np.empty(0, np.int32), *(part[0] for part in parts)])
+        household = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
+        return weight, linkage_weight(weight, household, self.model.threshold)
+
+    def _weigh(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
+        """Weight and household term of each pair, without levels."""
+        total = np.full(len(left), self.model.prior, np.int32)
+        related = np.zeros(len(left), np.int32)
+        for step in self.comparer.steps:
+            for row, level in zip(step.rows, step.fill(left, right), strict=True):
+                t = self._tables[row]
+                kernels.settle(
+                    left, right, level, t.codes, t.adjustment, t.weights, t.household,
+                    t.shared, False, 0, 0, total, related,
+                )  # fmt: skip
+        household = household_term(self.model, related)
+        return (total + household).astype(np.int32), household
 
     def above(self, chunks: Iterable[tuple[Rows, Rows]], floor: int) -> Iterator[Edges]:
         """The pairs whose weight is at least ``floor``; chunks are scored by two threads, in order."""
@@ -179,6 +200,17 @@ class Scorer:
             return sum(self._tables[row].other - int(self._tables[row].weights[0]) for row in step.rows)
 
         return tuple(sorted(self.comparer.steps, key=lambda step: (-loss(step), step.rows)))
+
+
+def linkage_weight(weight: Ints, household: Ints, threshold: int) -> Ints:
+    """What a pair of records counts in the average of two clusters, in 1/1000 bit.
+
+    >>> linkage_weight(np.array([25_000, -8_000, -8_000]), np.array([0, 0, -4_000]), 0).tolist()
+    [10000, -2000, -8000]
+    """
+    counted = np.minimum(weight, np.int32(max(threshold, 0) + _CLIP))
+    weak = (counted < 0) & (household > _HOUSEHOLD)
+    return np.where(weak, -(-counted // _AGAINST), counted).astype(np.int32)
 
 
 def _slices(chunks: Iterable[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:

@@ -15,7 +15,19 @@ from identity.columns import CONTACT_ROLES
 from identity.kernels.codes import gather
 from identity.kernels.hashing import hash_texts
 from identity.normalise import fast_contacts
-from identity.values import NEVER, NO_TIMES, Coded, Codes, Hashes, Times, distinct, read, recode, stack
+from identity.values import (
+    NEVER,
+    NO_TIMES,
+    Coded,
+    Codes,
+    Hashes,
+    Times,
+    distinct,
+    indices,
+    read,
+    recode,
+    stack,
+)
 
 _GLOBAL = ("email", "phone")
 
@@ -80,15 +92,20 @@ def _times(table: pa.Table) -> Times:
 
 def _rows(named: pa.ChunkedArray, keys: pa.Array) -> Codes:
     """The record of each sighting; a dictionary of keys is looked up once, not row by row."""
-    if not pa.types.is_dictionary(named.type):
-        rows = _places(named, keys)
+    if pa.types.is_dictionary(named.type):
+        parts = [_by_dictionary(chunk, keys) for chunk in named.chunks]
+        rows = np.concatenate(parts)
     else:
-        raw = read(named)
-        rows = raw.codes if raw.texts.equals(keys) else gather(_places(raw.texts, keys), raw.codes)
+        rows = _places(named, keys)
     missing = int((rows < 0).sum())
     if missing:
         raise UsageError(f"{missing} identifiers name a record_key that no record has")
     return rows
+
+
+def _by_dictionary(named: pa.DictionaryArray, keys: pa.Array) -> Codes:
+    codes = indices(named)
+    return codes if named.dictionary.equals(keys) else gather(_places(named.dictionary, keys), codes)
 
 
 def _places(named: pa.Array | pa.ChunkedArray, keys: pa.Array) -> Codes:

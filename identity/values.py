@@ -132,7 +132,7 @@ def numbers(texts: pa.Array) -> Coded:
     (['x', 'y'], [0, -1, 1, -1, 0])
     """
     encoded = pc.dictionary_encode(texts)
-    codes = _plain(encoded.indices)
+    codes = indices(encoded)
     empty = np.flatnonzero(np.asarray(pc.binary_length(encoded.dictionary).to_numpy()) == 0)
     if not len(empty):
         return Coded(encoded.dictionary, codes)
@@ -143,8 +143,9 @@ def numbers(texts: pa.Array) -> Coded:
     return Coded(kept, gather(mapping, codes))
 
 
-def _plain(indices: pa.Array) -> Codes:
-    filled = pc.fill_null(indices, -1) if indices.null_count else indices
+def indices(array: pa.DictionaryArray) -> Codes:
+    """The codes of a dictionary-encoded array, -1 for null."""
+    filled = pc.fill_null(array.indices, -1) if array.indices.null_count else array.indices
     return np.asarray(filled.to_numpy(zero_copy_only=False)).astype(np.int32, copy=False)
 
 
@@ -181,7 +182,7 @@ def _read_dictionaries(chunks: Sequence[pa.DictionaryArray]) -> Coded:
             parts[identity] = pc.fill_null(plain, "") if plain.null_count else plain
             starts[identity], start = start, start + len(own)
         place = np.int32(starts[identity])
-        raw = _plain(chunk.indices)
+        raw = indices(chunk)
         codes.append(np.where(raw >= 0, raw + place, np.int32(-1)) if place else raw)
     whole = np.concatenate(codes)
     if len(parts) < 2:
@@ -234,7 +235,7 @@ def combine(first: Coded, second: Coded) -> Coded:
     left, right = pa.array(distinct // width), pa.array(distinct % width)
     joined = numbers(pc.binary_join_element_wise(first.texts.take(left), second.texts.take(right), " "))
     codes = np.full(len(first.codes), -1, dtype=np.int32)
-    codes[both] = gather(joined.codes, _plain(pairs.indices))
+    codes[both] = gather(joined.codes, indices(pairs))
     return Coded(joined.texts, codes)
 
 

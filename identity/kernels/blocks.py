@@ -19,21 +19,21 @@ TAKEN = 1
 WIDE = 2
 """Bit of a value's status: it tells something only together with another one."""
 _SEEN = 4
+_STRIDE = 1 << 12
 _MIX_ONE = np.uint64(0x9E3779B97F4A7C15)
 _MIX_TWO = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 @_jit
 def tally(record: Any, codes: Any, active: Any, by: Any, counts: Any) -> None:
-    """Add ``by`` to the count of the value of each active record.
+    """Add ``by`` to the count of the value of each active record; the last count is of records without value.
 
     ``record``: number of the record of each code; empty where code i is that of record i.
     """
-    several = len(record) > 0
+    last, several = np.uint32(len(counts) - 1), len(record) > 0
     for i in range(len(codes)):
-        code = codes[i]
-        if code >= 0 and active[record[i] if several else i]:
-            counts[code] += by
+        # As an unsigned number, -1 is larger than any code: no branch for the processor to guess.
+        counts[min(np.uint32(codes[i]), last)] += by * active[record[i] if several else i]
 
 
 @_jit
@@ -42,8 +42,8 @@ def classify(values: Any, counts: Any, limits: Any, status: Any, place: Any, wid
 
     ``limits``: largest block of which all pairs are compared, largest block that gets a star, representatives
     of a star, largest block that is not combined with another key. Fills ``status`` (bits), ``place`` (where
-    the block starts) and ``wide`` (number among wide values). Returns starts and reach of the blocks and the
-    number of wide values.
+    the block starts) and ``wide`` (number among wide values). Returns starts of the blocks, their
+    representatives (0: all members are compared with each other) and the number of wide values.
     """
     cap, most, star, alone = limits[0], limits[1], limits[2], limits[3]
     starts = np.empty(len(values) + 1, np.int64)
@@ -58,7 +58,7 @@ def classify(values: Any, counts: Any, limits: Any, status: Any, place: Any, wid
         if 2 <= count <= max(cap, most):
             found |= TAKEN
             starts[blocks] = used
-            reach[blocks] = count if count <= cap else star
+            reach[blocks] = 0 if count <= cap or count <= star else star
             place[value] = used
             blocks += 1
             used += count
@@ -113,24 +113,41 @@ def collect(
 ) -> None:
     """One pass over the records: put them into the blocks of their values, and note who has a wide value.
 
-    ``bit`` is set in ``mask`` for a record with a wide value. Moves ``place`` to the end of each block.
+    ``status``: by value; the last one, of records without value, is 0. ``bit`` is set in ``mask`` for a record
+    with a wide value. Moves ``place`` to the end of each block.
     """
-    several = len(record) > 0
-    for i in range(len(codes)):
-        code = codes[i]
-        if code < 0:
-            continue
-        found = status[code]
-        if found == 0:
-            continue
-        row = record[i] if several else i
-        if not present[row]:
-            continue
-        if found & TAKEN:
-            members[place[code]] = row
-            place[code] += 1
-        if found & WIDE:
-            mask[row] |= bit
+    last, several = np.uint32(len(status) - 1), len(record) > 0
+    hits, states = np.empty(_STRIDE, np.int64), np.empty(_STRIDE, np.uint8)
+    for begin in range(0, len(codes), _STRIDE):
+        part, found = codes[begin : begin + _STRIDE], 0
+        # First who is concerned, without branches, for values come in no order; then what to do with them.
+        for i in range(len(part)):
+            states[i] = status[min(np.uint32(part[i]), last)]
+        for i in range(len(part)):
+            hits[found] = begin + i
+            found += states[i] & TAKEN
+        if bit != 0:
+            marks, here = mask[begin : begin + _STRIDE], present[begin : begin + _STRIDE]
+            for i in range(len(part)):
+                marks[i] |= bit if (states[i] & WIDE) != 0 and here[i] else np.uint32(0)
+        for hit in range(found):
+            i = hits[hit]
+            row = record[i] if several else i
+            if present[row]:
+                members[place[codes[i]]] = row
+                place[codes[i]] += 1
+
+
+@_jit
+def ascend(members: Any, starts: Any) -> None:
+    """Sort the members of each group; cheap where they are few or nearly in order (insertion sort)."""
+    for group in range(len(starts) - 1):
+        for i in range(starts[group] + 1, starts[group + 1]):
+            row, at = members[i], i
+            while at > starts[group] and members[at - 1] > row:
+                members[at] = members[at - 1]
+                at -= 1
+            members[at] = row
 
 
 @_jit
@@ -159,27 +176,27 @@ def lead(members: Any, starts: Any, chosen: Any, order: Any, star: Any) -> None:
 def both_wide(mask: Any, both: Any, one: Any, two: Any, ordered: Any, table: Any, out: Any) -> Any:
     """Records with wide values of two keys; with a ``table`` only those whose two values it may hold.
 
-    ``ordered``: the two values may stand in either order. Fills ``out``, returns how many.
+    ``ordered``: the two values may stand in either order. Fills ``out`` (one place more than there are records), returns how many.
     """
     found = 0
-    filtered = len(table) > 0
-    bits = np.uint64(len(table) * 64 - 1)
     for row in range(len(mask)):
-        if mask[row] & both != both:
-            continue
-        if filtered:
-            a, b = one[row], two[row]
-            if ordered and a > b:
-                a, b = b, a
-            mixed = np.uint64(a) * _MIX_ONE + np.uint64(b) * _MIX_TWO
-            mixed ^= mixed >> np.uint64(32)
-            first, second = mixed & bits, (mixed >> np.uint64(20)) & bits
-            if not (table[first >> np.uint64(6)] >> (first & np.uint64(63))) & np.uint64(1):
-                continue
-            if not (table[second >> np.uint64(6)] >> (second & np.uint64(63))) & np.uint64(1):
-                continue
         out[found] = row
-        found += 1
+        found += (mask[row] & both) == both
+    if len(table) == 0:
+        return found
+    bits, size, found = np.uint64(len(table) * 64 - 1), found, 0
+    for i in range(size):
+        row = out[i]
+        a, b = one[row], two[row]
+        if ordered and a > b:
+            a, b = b, a
+        mixed = np.uint64(a) * _MIX_ONE + np.uint64(b) * _MIX_TWO
+        mixed ^= mixed >> np.uint64(32)
+        first, second = mixed & bits, (mixed >> np.uint64(20)) & bits
+        here = (table[first >> np.uint64(6)] >> (first & np.uint64(63))) & np.uint64(1)
+        there = (table[second >> np.uint64(6)] >> (second & np.uint64(63))) & np.uint64(1)
+        out[found] = row
+        found += np.int64(here & there)
     return found
 
 
@@ -202,18 +219,19 @@ def note(rows: Any, mask: Any, both: Any, one: Any, two: Any, ordered: Any, tabl
 
 
 @_jit
-def refine(rows: Any, starts: Any, codes: Any, width: Any) -> Any:
+def refine(rows: Any, starts: Any, codes: Any, width: Any, most: Any) -> Any:
     """Split each group by the code of its members; members without code and groups of one are left out.
 
-    ``codes``: code of ``rows[i]``, below ``width``. Returns rows and starts of the new groups.
+    ``codes``: code of ``rows[i]``, below ``width``. Groups of more than ``most`` are left out as well. Returns
+    rows and starts of the new groups, and how many rows were in too large ones.
     """
     count = np.zeros(width, np.int32)
     touched = np.empty(min(width, len(rows)), np.int32)
     out = np.empty(len(rows), np.int32)
     begins = np.empty(len(rows) // 2 + 1, np.int64)
-    used, groups = 0, 0
+    used, groups, dropped = 0, 0, 0
     for group in range(len(starts) - 1):
-        distinct = 0
+        distinct, taken = 0, used
         for i in range(starts[group], starts[group + 1]):
             code = codes[i]
             if code >= 0:
@@ -224,12 +242,14 @@ def refine(rows: Any, starts: Any, codes: Any, width: Any) -> Any:
         for i in range(distinct):
             size = count[touched[i]]
             count[touched[i]] = -1
-            if size > 1:
+            if size > most:
+                dropped += size
+            elif size > 1:
                 count[touched[i]] = used
                 begins[groups] = used
                 groups += 1
                 used += size
-        for i in range(starts[group], starts[group + 1]):
+        for i in range(starts[group], starts[group + 1] if used > taken else starts[group]):
             code = codes[i]
             if code >= 0 and count[code] >= 0:
                 out[count[code]] = rows[i]
@@ -237,7 +257,16 @@ def refine(rows: Any, starts: Any, codes: Any, width: Any) -> Any:
         for i in range(distinct):
             count[touched[i]] = 0
     begins[groups] = used
-    return out[:used].copy(), begins[: groups + 1].copy()
+    return out[:used].copy(), begins[: groups + 1].copy(), dropped
+
+
+@_jit
+def wide_codes(rows: Any, mask: Any, bit: Any, codes: Any, number: Any) -> Any:
+    """The number of each row's wide value, -1 where it has none."""
+    out = np.empty(len(rows), np.int32)
+    for i in range(len(rows)):
+        out[i] = number[codes[rows[i]]] if mask[rows[i]] & bit else np.int32(-1)
+    return out
 
 
 @_jit
@@ -274,21 +303,24 @@ def pick(rows: Any, starts: Any, keep: Any) -> Any:
 
 
 @_jit
-def transpose(members: Any, starts: Any, number: Any, size: Any) -> Any:
+def transpose(members: Any, spans: Any, number: Any, size: Any) -> Any:
     """Per numbered record the blocks that it belongs to: ``blocks[offsets[n]:offsets[n + 1]]``.
 
-    ``number``: record to 0 ... ``size`` - 1, or -1 for records that are left out.
+    ``spans``: start, end (and more) of each block. ``number``: record to 0 ... ``size`` - 1, or -1 for records
+    that are left out; empty where each record's number is its own.
     """
-    offsets = np.zeros(size + 2, np.int64)
+    everyone = len(number) == 0
+    offsets = np.zeros(size + 2, np.int32)
     for i in range(len(members)):
-        if number[members[i]] >= 0:
-            offsets[number[members[i]] + 2] += 1
+        at = members[i] if everyone else number[members[i]]
+        if at >= 0:
+            offsets[at + 2] += 1
     for i in range(2, size + 2):
         offsets[i] += offsets[i - 1]
     blocks = np.empty(offsets[size + 1], np.int32)
-    for block in range(len(starts) - 1):
-        for i in range(starts[block], starts[block + 1]):
-            at = number[members[i]]
+    for block in range(len(spans)):
+        for i in range(spans[block, 0], spans[block, 1]):
+            at = members[i] if everyone else number[members[i]]
             if at >= 0:
                 blocks[offsets[at + 1]] = block
                 offsets[at + 1] += 1
@@ -302,8 +334,7 @@ def pairs(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
     offsets: Any,
     blocks: Any,
     members: Any,
-    starts: Any,
-    reach: Any,
+    spans: Any,
     seen: Any,
     state: Any,
     left: Any,
@@ -312,27 +343,25 @@ def pairs(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
     """Write the pairs of each of the rows with the other members of its blocks, each pair once.
 
     Row by row, every neighbour is marked in ``seen``, so that one met in several blocks counts once. A pair of
-    two numbered records is written by the smaller one. Stops where ``left`` is full; ``state`` says where to
-    go on: place of the row, of its block, of the member; then the place to end at, and 1 if all active records
-    are among the rows. Returns how many.
+    two numbered records is written by the smaller one. With ``number`` empty (all records take part, in
+    ascending order, and so do members) the start of a span moves behind the rows that are done.
+    ``spans``: start, end, representatives (at the front of a star; 0: all members meet) of each block.
+    Stops where ``left`` is full; ``state`` says where to go on: row, entry, member. Returns how many.
     """
-    done, size = 0, len(left)
-    everyone = state[4] == 1
+    done, size, everyone = 0, len(left), len(number) == 0
     at, entry, member = state[0], state[1], state[2]
-    while at < state[3]:
+    while at < len(rows):
         row = rows[at]
         seen[row] = row
         entry = max(entry, offsets[at])
         while entry < offsets[at + 1]:
             block = blocks[entry]
-            start, end = starts[block], starts[block + 1]
-            if reach[block] < end - start:
-                inner = start + reach[block]
-                for i in range(start, inner):
+            start, end, star = spans[block, 0], spans[block, 1], spans[block, 2]
+            if star > 0:
+                whole, end = end, start + star
+                for i in range(start, start + star):
                     if members[i] == row:
-                        inner = end
-                        break
-                end = inner
+                        end = whole
             member = max(member, start)
             while member < end:
                 other = members[member]
@@ -345,6 +374,8 @@ def pairs(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
                     if done == size:
                         state[0], state[1], state[2] = at, entry, member
                         return done
+            if everyone and star == 0:
+                spans[block, 0] += 1
             entry += 1
             member = 0
         at += 1
@@ -357,22 +388,25 @@ def warm() -> None:
     none, codes = np.empty(0, np.int32), np.array([0, 0, 0], np.int32)
     on = np.ones(3, np.bool_)
     for record in (none, np.arange(3, dtype=np.int32)):
-        tally(record, codes, on, 1, np.zeros(1, np.int32))
-    counts, order = np.array([3], np.int32), np.arange(3, dtype=np.uint64)
+        tally(record, codes, on, 1, np.zeros(2, np.int32))
+    counts, order = np.array([3, 0], np.int32), np.arange(3, dtype=np.uint64)
     limits = np.array([9, 0, 0, 0], np.int64)
-    status, place, wide = np.zeros(1, np.uint8), np.zeros(1, np.int32), np.zeros(1, np.int32)
+    status, place, wide = np.zeros(2, np.uint8), np.zeros(1, np.int32), np.zeros(1, np.int32)
     crossing(codes, counts, counts, limits, status.copy(), place, wide)
-    starts, reach, _ = classify(codes, counts, limits, status, place, wide)
+    starts, _, _ = classify(codes, counts, limits, status, place, wide)
     members, mask = np.empty(3, np.int32), np.zeros(3, np.uint32)
     collect(none, codes, on, status, place, np.uint32(1), mask, members)
+    ascend(members, starts)
     lead(members, starts, np.zeros(1, np.int64), order, 2)
     table = np.zeros(1, np.uint64)
     note(members, mask, np.uint32(1), codes, codes, True, table)
-    found = both_wide(mask, np.uint32(1), codes, codes, True, table, members)
-    rows, begins = refine(members[:found].copy(), starts, codes, 1)
+    out = np.empty(4, np.int32)
+    found = both_wide(mask, np.uint32(1), codes, codes, True, table, out)
+    rows, begins, _ = refine(out[:found].copy(), np.array([0, found], np.int64), codes, 1, 9)
+    wide_codes(rows, mask, np.uint32(1), codes, wide)
     weigh(rows, begins, on)
     pick(rows, begins, np.ones(len(begins) - 1, np.bool_))
-    number = np.arange(3, dtype=np.int32)
-    offsets, blocks = transpose(members, starts, number, 3)
-    state, pair = np.array([0, 0, 0, 3, 0], np.int64), np.empty(9, np.int32)
-    pairs(number, number, offsets, blocks, members, starts, reach, number - 1, state, pair, pair.copy())
+    number, spans = np.arange(3, dtype=np.int32), np.array([[0, 3, 0]], np.int32)
+    offsets, blocks = transpose(members, spans, number, 3)
+    state, pair = np.array([0, 0, 0], np.int64), np.empty(9, np.int32)
+    pairs(number, number, offsets, blocks, members, spans, number - 1, state, pair, pair.copy())

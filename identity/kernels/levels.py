@@ -418,20 +418,24 @@ def birth_date(left, right, codes, number, text, start, bits, out):  # type: ign
 
 
 @_jit
-def email(left, right, codes, text, start, bits, local, rare, out):  # type: ignore[no-untyped-def]
-    """Fill the levels of ``comparisons.EMAIL``; ``local``: hash of the name part (0: too short), ``rare``: domain."""
+def email(left, right, codes, text, start, bits, local, length, rare, out):  # type: ignore[no-untyped-def]
+    """Fill the levels of ``comparisons.EMAIL``; see ``features.EmailFeatures``; ``rare``: whose domain few have."""
     for i in range(len(left)):
         a, b = codes[left[i]], codes[right[i]]
         if a < 0 or b < 0:
             out[i] = -1
-        elif a == b:
+            continue
+        if a == b:
             out[i] = 4
-        elif _near(text, start, bits, a, b, 2):
+            continue
+        # Two edits make "h.k@" of "f.j@": what is short must agree more closely.
+        enough = min(length[a], length[b]) >= 5
+        if _near(text, start, bits, a, b, 2 if enough else 1):
             out[i] = 3
         elif local[a] != 0 and local[a] == local[b]:
             out[i] = 2
         else:
-            out[i] = 1 if rare[a] and rare[b] and _near(text, start, bits, a, b, 5) else 0
+            out[i] = 1 if enough and rare[a] and rare[b] and _near(text, start, bits, a, b, 5) else 0
 
 
 @_jit

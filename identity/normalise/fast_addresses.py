@@ -69,7 +69,7 @@ def _parse(value: str) -> tuple[str, str, str, str]:
 
 def _streets(heads: pa.Array, with_locality: Flags) -> tuple[pa.Array, Flags, Flags]:
     """Each street, whether a number before it stays one, and whether it is chosen before a locality."""
-    street, usual, chosen = _plain_streets(heads)
+    street, usual, chosen = _plain_streets(heads, localities=bool(with_locality.any()))
     plain = usual.copy()
     places = np.flatnonzero(~usual)
     names = []
@@ -86,7 +86,7 @@ def _is_chosen(head: str, street: str) -> bool:
     return _parse(f"{_NUMBER} {head}, {_LOCALITY}") == (_NUMBER, street, _LOCALITY, "")
 
 
-def _plain_streets(heads: pa.Array) -> tuple[pa.Array, Flags, Flags]:
+def _plain_streets(heads: pa.Array, *, localities: bool) -> tuple[pa.Array, Flags, Flags]:
     """Streets of words of letters, with a numbered unit at the end or without: each word is asked for once.
 
     What becomes of a word of two or more letters does not depend on the others, as long as one that is no
@@ -95,7 +95,7 @@ def _plain_streets(heads: pa.Array) -> tuple[pa.Array, Flags, Flags]:
     found, unusual = bytewise.translate(heads, _WORDS)
     parts = pc.split_pattern(found, " ")
     words, offsets = numbers(parts.flatten()), np.asarray(parts.offsets.to_numpy())
-    image, telling, unit = _images(words.texts)
+    image, telling, unit = _images(words.texts, localities=localities)
     digits = fast.flags(pc.ascii_is_decimal(words.texts))
     letters = fast.flags(pc.ascii_is_alpha(words.texts)) & fast.flags(
         pc.greater(pc.binary_length(words.texts), 1)
@@ -116,12 +116,12 @@ def _per_row(mask: Flags, offsets: Codes) -> Flags:
     return np.asarray(np.diff(np.concatenate([[0], np.cumsum(mask)])[offsets]) > 0, dtype=bool)
 
 
-def _images(words: pa.Array) -> tuple[pa.Array, Flags, Flags]:
+def _images(words: pa.Array, *, localities: bool) -> tuple[pa.Array, Flags, Flags]:
     """What becomes of a word in a street, whether it is a street alone, and whether it names a unit."""
     image, telling, unit = [], np.zeros(len(words), dtype=bool), np.zeros(len(words), dtype=bool)
     for place, word in enumerate(words.to_pylist()):
         image.append(_parse(f"{_NUMBER} {_STREET} {word}")[1].removeprefix(_STREET).strip())
-        telling[place] = _is_chosen(word, _parse(f"{_NUMBER} {word}")[1])
+        telling[place] = localities and _is_chosen(word, _parse(f"{_NUMBER} {word}")[1])
         if not image[-1]:
             unit[place] = _parse(f"{_NUMBER} {_STREET} {word} 47") == (_NUMBER, _STREET, "", "")
     return pa.array(image, pa.string()), telling, unit

@@ -113,7 +113,7 @@ def solve(weights, order, joins, compared, forbidden, threshold, cap, *, limit=5
     matrix = np.zeros((len(order), len(order)), np.int32)
     for (a, b), weight in weights.items():
         matrix[a, b] = matrix[b, a] = weight
-    return linkage.link(divided, columns(forbidden), lambda a, b: matrix[a, b], temper=np.copy, each=each)
+    return linkage.link(divided, columns(forbidden), lambda a, b: (matrix[a, b], matrix[a, b]), each=each)
 
 
 @given(problems())
@@ -215,7 +215,7 @@ def test_chunks_and_threads_change_nothing(cap):
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(linkage.Groups.chunks, "__defaults__", (most,))
-            return linkage.link(divided, NOBODY, lambda a, b: noise[a, b], each=each)
+            return linkage.link(divided, NOBODY, lambda a, b: (noise[a, b], noise[a, b]), each=each)
 
     whole = run(map, 1 << 20)
     with ThreadPoolExecutor(2) as pool:

@@ -48,6 +48,16 @@ def test_what_fits_is_left_alone_and_copies_do_not_count():
     assert found.held == []
 
 
+def evenly(weight):
+    """Every pair weighs the same."""
+    return lambda a, _: (np.full(len(a), weight, np.int32),) * 2
+
+
+def by(matrix):
+    """Pairs weigh what a matrix says, and count it in full."""
+    return lambda a, b: (matrix[a, b],) * 2
+
+
 def test_a_start_group_that_is_too_large_stands_alone_and_whole():
     start = alone(12)
     start[:8] = 0
@@ -57,13 +67,13 @@ def test_a_start_group_that_is_too_large_stands_alone_and_whole():
     found = divide(numbers(12), good, start, np.ones(12, bool), Rules(0, 5, 5))
     assert found.label.tolist() == [0] * 8 + [8] * 3 + [11]
     assert "2 pairs" in found.held[0].reason
-    linked = linkage.link(found, NOBODY, lambda a, _: np.full(len(a), 5_000, np.int32))
+    linked = linkage.link(found, NOBODY, evenly(5_000))
     assert linked.labels.tolist() == [0] * 8 + [8] * 3 + [11]
 
 
 def test_clusters_that_want_to_grow_over_the_cap_are_told():
     found = divide(numbers(6), chain(6, [4_000]), alone(6), np.ones(6, bool), Rules(0, 4))
-    linked = linkage.link(found, NOBODY, lambda a, _: np.full(len(a), 4_000, np.int32))
+    linked = linkage.link(found, NOBODY, evenly(4_000))
     assert max(np.bincount(linked.labels)) <= 4
     assert [(h.what, h.type, h.place, h.records) for h in linked.held] == [("cluster", "size", 0, 6)]
     with pytest.raises(ValueError, match="expected 1 to 500"):
@@ -73,7 +83,7 @@ def test_clusters_that_want_to_grow_over_the_cap_are_told():
 def test_groups_of_different_colours_do_not_meet():
     found = divide(numbers(5), chain(5, [4_000]), alone(5), np.ones(5, bool), Rules(0))
     colours = np.array([[1, 2, 1, -1, -2], [-1, -1, -1, -1, -1]], np.int32)
-    linked = linkage.link(found, NOBODY, lambda a, _: np.full(len(a), 4_000, np.int32), colours=colours)
+    linked = linkage.link(found, NOBODY, evenly(4_000), colours=colours)
     assert linked.labels.tolist() == [0, 1, 0, 0, 4]
     assert linked.held == []
 
@@ -113,7 +123,7 @@ def test_a_part_of_the_components_gives_what_all_of_them_give(graph, limit, bloc
     assert np.array_equal(part.label[here], whole.label[here])
     assert part.held == [h for h in whole.held if here[h.place]]
     assert np.bincount(whole.label).max() <= max(limit, *np.bincount(start).tolist())
-    linked, again = (linkage.link(d, NOBODY, lambda a, b: matrix[a, b]) for d in (whole, part))
+    linked, again = (linkage.link(d, NOBODY, by(matrix)) for d in (whole, part))
     assert np.array_equal(linked.labels[here], again.labels[here])
     assert [h for h in linked.held if here[h.place]] == again.held
     inside = here[linked.edges.left]
@@ -132,11 +142,11 @@ def test_the_numbers_of_rows_and_the_order_of_edges_play_no_part(graph, limit, m
     place, back = np.array(moved, np.int32), np.argsort(moved)
     rules = Rules(0, limit, limit)
     first = linkage.link(
-        divide(order, good, start, np.ones(18, bool), rules), NOBODY, lambda a, b: matrix[a, b]
+        divide(order, good, start, np.ones(18, bool), rules), NOBODY, by(matrix)
     )
     turned = Edges(place[good.right][::-1], place[good.left][::-1], good.weight[::-1])
     divided = divide(order[back], turned, place[start][back], np.ones(18, bool), rules)
-    again = linkage.link(divided, NOBODY, lambda a, b: matrix[back[a], back[b]])
+    again = linkage.link(divided, NOBODY, by(matrix[np.ix_(back, back)]))
     assert np.array_equal(place[first.labels], again.labels[moved])
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from identity.combined import Groups, Mask, Starts, Wide, allowed, walk
+from identity.combined import Mask, Starts, Wide, allowed, walk
 from identity.flips import Change, flips
 from identity.kernels import blocks
 from identity.keys import (

@@ -52,7 +52,9 @@ class Wide:
     def codes(self, k: int, rows: Rows) -> Codes:
         """The numbers of the wide values of key k, -1 where a record has none."""
         key = self.keys[k]
-        return blocks.wide_codes(rows, self.mask, np.uint32(1 << k), key.codes, self.numbers[key.space])
+        number = self.numbers[key.space]
+        codes: Codes = blocks.wide_codes(rows, self.mask, np.uint32(1 << k), key.codes, number)
+        return codes
 
 
 def allowed(keys: Sequence[Key]) -> list[tuple[int, int]]:

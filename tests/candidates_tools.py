@@ -46,7 +46,24 @@ def random_keys(random: np.random.Generator, size: int, spread: int) -> list[Key
         Key("text", "text", codes(3), 3, alone=False),
         Key("email", "email", first(emails), 2 * spread, several=emails, identifier=True),
         Key("phone", "phone", codes(3 * spread), 3 * spread, identifier=True),
+        _with_second(random, Key("card", "card", codes(2 * spread), 2 * spread, identifier=True)),
     ]
+
+
+def _with_second(random: np.random.Generator, key: Key) -> Key:
+    """The key with a second value for one record in twenty."""
+    both = [(row, code) for row, code in enumerate(key.codes.tolist()) if code >= 0]
+    more = [(row, (code + 1) % key.size) for row, code in both if random.random() < 0.05]
+    return several_or_none(
+        replace(key, several=tuple(np.array(both + more, np.int32).reshape(-1, 2).T.copy()))
+    )
+
+
+def several_or_none(key: Key) -> Key:
+    """The key without ``several`` where no record has more than one value."""
+    if key.several and len(key.several[0]) == int((key.codes >= 0).sum()):
+        return replace(key, several=None)
+    return key
 
 
 def random_order(random: np.random.Generator, size: int) -> npt.NDArray[np.uint64]:
@@ -126,33 +143,19 @@ class Slow:
         most = self.cap if any(k.alone for k in self.keys if k.space == key.space) else 1
         return code if code >= 0 and self.counts[key.space][code] > most else None
 
-    def _grouped(self, rows: list[int], of) -> list[list[int]]:
-        shared: dict[object, list[int]] = {}
-        for row in rows:
-            shared.setdefault(of(row), []).append(row)
-        return [members for value, members in shared.items() if value is not None]
-
     def _combined(self) -> set[Pair]:
-        found: set[Pair] = set()
         wide = [key for key in self.keys if key.combine]
-        for (_, a), (j, b) in combinations(enumerate(wide), 2):
-            if {a.space, b.space} <= PLACES:
-                continue
+        doubles = [both for both in combinations(wide, 2) if not {key.space for key in both} <= PLACES]
+        triples = [three for three in combinations(wide, 3) if len({key.space for key in three}) >= 2]
+        return set().union(*(self._blocks(self._sharing(keys)) for keys in [*doubles, *triples]))
 
-            def double(row: int, a: Key = a, b: Key = b) -> tuple[int, ...] | None:
-                both = [self._wide(a, row), self._wide(b, row)]
-                if None in both:
-                    return None
-                return tuple(sorted(both)) if a.space == b.space else tuple(both)
-
-            for members in self._grouped(self.rows, double):
-                if len(members) <= self.cap:
-                    found |= {*combinations(members, 2)}
-                else:
-                    third = [c for c in wide[j + 1 :] if c.space not in (a.space, b.space)]
-                    found |= set().union(*(self._triples(members, c) for c in third))
-        return found
-
-    def _triples(self, members: list[int], third: Key) -> set[Pair]:
-        groups = self._grouped(members, lambda row: self._wide(third, row))
-        return {pair for rows in groups if len(rows) <= self.cap for pair in combinations(rows, 2)}
+    def _sharing(self, keys: Sequence[Key]) -> dict[object, list[int]]:
+        """Records by their common values of these keys; keys of one space may stand in either order."""
+        shared: dict[object, list[int]] = {}
+        for row in self.rows:
+            values = sorted(
+                (key.space, self._wide(key, row)) for key in keys if self._wide(key, row) is not None
+            )
+            if len(values) == len(keys):
+                shared.setdefault(tuple(values), []).append(row)
+        return shared

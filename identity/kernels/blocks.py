@@ -176,7 +176,8 @@ def lead(members: Any, starts: Any, chosen: Any, order: Any, star: Any) -> None:
 def both_wide(mask: Any, both: Any, one: Any, two: Any, ordered: Any, table: Any, out: Any) -> Any:
     """Records with wide values of two keys; with a ``table`` only those whose two values it may hold.
 
-    ``ordered``: the two values may stand in either order. Fills ``out`` (one place more than there are records), returns how many.
+    ``ordered``: the two values may stand in either order. Fills ``out``, which has one place more than there
+    are records, and returns how many.
     """
     found = 0
     for row in range(len(mask)):
@@ -184,8 +185,8 @@ def both_wide(mask: Any, both: Any, one: Any, two: Any, ordered: Any, table: Any
         found += (mask[row] & both) == both
     if len(table) == 0:
         return found
-    bits, size, found = np.uint64(len(table) * 64 - 1), found, 0
-    for i in range(size):
+    bits, held = np.uint64(len(table) * 64 - 1), 0
+    for i in range(found):
         row = out[i]
         a, b = one[row], two[row]
         if ordered and a > b:
@@ -195,9 +196,9 @@ def both_wide(mask: Any, both: Any, one: Any, two: Any, ordered: Any, table: Any
         first, second = mixed & bits, (mixed >> np.uint64(20)) & bits
         here = (table[first >> np.uint64(6)] >> (first & np.uint64(63))) & np.uint64(1)
         there = (table[second >> np.uint64(6)] >> (second & np.uint64(63))) & np.uint64(1)
-        out[found] = row
-        found += np.int64(here & there)
-    return found
+        out[held] = row
+        held += np.int64(here & there)
+    return held
 
 
 @_jit
@@ -219,7 +220,7 @@ def note(rows: Any, mask: Any, both: Any, one: Any, two: Any, ordered: Any, tabl
 
 
 @_jit
-def refine(rows: Any, starts: Any, codes: Any, width: Any, most: Any) -> Any:
+def refine(rows: Any, starts: Any, codes: Any, width: Any, most: Any) -> Any:  # noqa: C901 (three short passes)
     """Split each group by the code of its members; members without code and groups of one are left out.
 
     ``codes``: code of ``rows[i]``, below ``width``. Groups of more than ``most`` are left out as well. Returns

@@ -21,6 +21,8 @@ def test_random_records_have_the_candidates_of_the_first_engine(seed, size, spre
     random = np.random.default_rng(seed)
     keys, order = random_keys(random, size, spread), random_order(random, size)
     del keys[dropped : dropped + 1]
+    # The first engine joined both places and a third key only where that one stood before them.
+    keys.sort(key=lambda key: key.space in {"postcode", "city"})
     slots = [blocking.Slot(key.space, key.codes, key.alone, key.combine) for key in keys]
     old = blocking.block(slots, [key.several for key in keys if key.several], cap)
     found = emit(keys, np.ones(size, bool), order, cap, limits=NO_STARS)

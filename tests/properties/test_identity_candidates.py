@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.candidates import Change, Key, Limits, emit, flips
-from tests.candidates_tools import pairs, random_keys, random_order
+from tests.candidates_tools import pairs, random_keys, random_order, several_or_none
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -87,32 +87,33 @@ class World:
         return kept | self.good(pairs(found)), int(dirty.sum())
 
 
+def _pairs_of(key: Key) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(key.codes >= 0).astype(np.int32)
+    return key.several or (rows, key.codes[rows])
+
+
 def _only(key: Key, rows) -> Key:
-    several = None
-    if key.several:
-        at = {row: place for place, row in enumerate(rows.tolist())}
-        both = [(at[r], v) for r, v in zip(*(x.tolist() for x in key.several), strict=True) if r in at]
-        several = tuple(np.array(both, np.int32).reshape(-1, 2).T.copy())
-    return replace(key, codes=key.codes[rows].copy(), several=several)
+    """The key of some rows, by place in them."""
+    at = {row: place for place, row in enumerate(rows.tolist())}
+    both = [(at[r], v) for r, v in zip(*(x.tolist() for x in _pairs_of(key)), strict=True) if r in at]
+    several = tuple(np.array(both, np.int32).reshape(-1, 2).T.copy())
+    return several_or_none(replace(key, codes=key.codes[rows].copy(), several=several))
 
 
 def _moved(key: Key, new: Key, rows) -> Key:
-    codes, several = key.codes.copy(), None
+    codes = key.codes.copy()
     codes[rows] = new.codes[rows]
-    if key.several and new.several:
-        old, fresh = ~np.isin(key.several[0], rows), np.isin(new.several[0], rows)
-        several = tuple(
-            np.concatenate([a[old], b[fresh]]) for a, b in zip(key.several, new.several, strict=True)
-        )
-    return replace(key, codes=codes, several=several)
+    one, two = _pairs_of(key), _pairs_of(new)
+    old, fresh = ~np.isin(one[0], rows), np.isin(two[0], rows)
+    several = tuple(np.concatenate([a[old], b[fresh]]) for a, b in zip(one, two, strict=True))
+    return several_or_none(replace(key, codes=codes, several=several))
 
 
 def _joined(key: Key, new: Key, size: int) -> Key:
-    several = None
-    if key.several and new.several:
-        record = np.concatenate([key.several[0], new.several[0] + np.int32(size)])
-        several = record, np.concatenate([key.several[1], new.several[1]])
-    return replace(key, codes=np.concatenate([key.codes, new.codes]), several=several)
+    one, two = _pairs_of(key), _pairs_of(new)
+    several = np.concatenate([one[0], two[0] + np.int32(size)]), np.concatenate([one[1], two[1]])
+    codes = np.concatenate([key.codes, new.codes])
+    return several_or_none(replace(key, codes=codes, several=several))
 
 
 @given(

@@ -47,22 +47,29 @@ GROUP BY 1, 2 ORDER BY count(b.word) DESC, 1, 2 LIMIT 1
 """
 
 
-def compare(
-    lake: Lake, ledger: Ledger, settings: Settings, left: Sequence[str], right: Sequence[str]
+def compare(  # noqa: PLR0913 - the workspace's three parts, and the question
+    lake: Lake,
+    ledger: Ledger,
+    settings: Settings,
+    left: Sequence[str],
+    right: Sequence[str],
+    *,
+    anew: bool = True,
 ) -> PairExplanation | None:
     """Weigh the pair of a record of ``left`` and one of ``right`` that says most.
 
-    None where the newest generation does not have them, or its model is gone. Weighing a pair that the
-    generation did not keep reads all records: how rare a value is counts.
+    None where the newest generation does not have them, or its model is gone. Weighing a pair ``anew`` that
+    the generation did not keep reads all records: how rare a value is counts.
     """
     with opened(lake, ledger) as known:
         lefts = [key for key in left if known.customer_of(key) is not None][:MOST_RECORDS]
         rights = [key for key in right if known.customer_of(key) is not None][:MOST_RECORDS]
         if not lefts or not rights:
             return None
-        return _kept(known, lefts, rights) or _weighed(
-            known, lake, ledger, settings, _alike(known, lefts, rights)
-        )
+        kept = _kept(known, lefts, rights)
+        if kept is not None or not anew:
+            return kept
+        return _weighed(known, lake, ledger, settings, _alike(known, lefts, rights))
 
 
 def _kept(known: Known, left: Sequence[str], right: Sequence[str]) -> PairExplanation | None:

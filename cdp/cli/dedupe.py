@@ -156,7 +156,7 @@ def _check_ids(file: Path, table: pa.Table, name: str) -> None:
 
 
 def _resolve(prepared: Prepared, *, with_evidence: bool) -> Resolution:
-    from identity import resolve
+    from identity.resolution import resolve
 
     return resolve(prepared.records, prepared.identifiers, with_evidence=with_evidence)
 

@@ -74,7 +74,8 @@ def _direct(context: Context, told: Explanation) -> PairExplanation | None:
         if newest(ledger) is None:
             return None
         settings = load(context.workspace, names())
-        return compare(lake, ledger, settings, told.left.records, told.right.records)
+        anew = not told.same_customer
+        return compare(lake, ledger, settings, told.left.records, told.right.records, anew=anew)
 
 
 def counterfactual(told: Explanation, found: Sequence[Edge]) -> tuple[str, ...]:

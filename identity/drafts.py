@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from identity.columns import DateRules, space
 from identity.kernels.codes import gather
 from identity.recordset import RecordSet
 from identity.sightings import Pairs
 from identity.values import Coded, Codes, Column, Hashes, Multi, Values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)

@@ -51,39 +51,46 @@ def _padded(words: Sequence[str]) -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _code(
+def _letters(data: Any, start: Any, end: Any, room: Any, at: Any) -> Any:
+    """Copy the letters of a word to ``at`` and on; gives their end, -1 where there are other signs."""
+    for k in range(start, end):
+        if data[k] != _BLANK:
+            if data[k] < 97 or data[k] > 122:
+                return -1
+            room[at] = data[k]
+            at += 1
+    return at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _spoken(room: Any, at: Any, end: Any, written: Any, spoken: Any) -> Any:
+    """Write how the word at ``at`` begins in place of how it is spelled; gives the new start."""
+    for row in range(len(written)):
+        size = 0
+        while size < _LONGER and at + size < end and written[row, size] == room[at + size]:
+            size += 1
+        if size == _LONGER or written[row, size] == 0:
+            length = 0
+            while length < _LONGER and spoken[row, length]:
+                length += 1
+            begin = at + size - length
+            for k in range(length):
+                room[begin + k] = spoken[row, k]
+            return begin
+    return at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _code(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
     data: Any, offsets: Any, sound: Any, silent: Any, written: Any, spoken: Any, room: Any, out: Any,
     places: Any, unusual: Any,
 ) -> None:  # fmt: skip
     at = 0
-    margin = written.shape[1]
     for i in range(len(unusual)):
-        end = margin
-        for k in range(offsets[i], offsets[i + 1]):
-            if data[k] == _BLANK:
-                continue
-            if data[k] < 97 or data[k] > 122:
-                unusual[i] = True
-                break
-            room[end] = data[k]
-            end += 1
-        if end > margin and not unusual[i]:
-            begin = margin
-            for row in range(len(written)):
-                size = 0
-                while size < margin and written[row, size] and margin + size < end:
-                    if written[row, size] != room[margin + size]:
-                        break
-                    size += 1
-                if size == margin or not written[row, size]:
-                    begin += size
-                    length = 0
-                    while length < margin and spoken[row, length]:
-                        length += 1
-                    begin -= length
-                    for k in range(length):
-                        room[begin + k] = spoken[row, k]
-                    break
+        end = _letters(data, offsets[i], offsets[i + 1], room, _LONGER)
+        unusual[i] = end < 0
+        if end > _LONGER:
+            begin = _spoken(room, _LONGER, end, written, spoken)
             out[at] = room[begin]
             at += 1
             last = sound[room[begin]]

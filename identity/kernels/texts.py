@@ -77,7 +77,7 @@ def _translate(
     starts: Any,
     ends: Any,
     by: Any,
-    tidy: bool,
+    tidy: bool,  # noqa: FBT001
     out: Any,
     places: Any,
     unusual: Any,

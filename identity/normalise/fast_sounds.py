@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from identity.kernels import sounds
 from identity.normalise import text
 from identity.normalise.fast import one
 
 _MUTE = "hw"
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def consonant_codes(values: pa.Array) -> pa.Array:

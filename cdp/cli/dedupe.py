@@ -35,6 +35,9 @@ _SAMPLE: Final = 100
 )
 @click.option("--evidence", type=_PATH, metavar="FILE", help="Write why: the pairs, with levels and weights.")
 @click.option("--held", type=_PATH, metavar="FILE", help="Write what links nobody, with the reason.")
+@click.option(
+    "--report", type=_PATH, metavar="FILE.html", help="Write what the model has learned, as a page."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No mapping and no summary.")
 def command(
     file: Path,
@@ -44,6 +47,7 @@ def command(
     mapping: tuple[str, ...],
     evidence: Path | None,
     held: Path | None,
+    report: Path | None,
     quiet: bool,
 ) -> None:
     """Find which rows of FILE are one person (or one organisation).
@@ -56,7 +60,9 @@ def command(
 
     started = time.perf_counter()
     forced, ignored = _mapping(mapping)
-    dedupe_files.check_outputs(file, {"--out": out, "--evidence": evidence, "--held": held})
+    dedupe_files.check_outputs(
+        file, {"--out": out, "--evidence": evidence, "--held": held, "--report": report}
+    )
     source = table_file.read(file)
     prepared = _prepare(file, source.table, forced, ignored, id_column)
     if not quiet:
@@ -67,6 +73,8 @@ def command(
         dedupe_files.write(resolution.evidence, evidence)
     if held is not None:
         dedupe_files.write(resolution.held_back, held)
+    if report is not None:
+        dedupe_files.write_report(resolution.model, report, title=f"Identity model of {file.name}")
     if not quiet:
         for line in _summary(resolution, out, time.perf_counter() - started):
             click.echo(line, err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cdp.errors import UsageError, nearest
 
@@ -33,12 +33,13 @@ def check_outputs(source: Path, outputs: Mapping[str, Path | None]) -> None:
 
 def _check(path: Path, option: str) -> None:
     suffix = path.suffix.lower()
-    if suffix not in WRITERS:
-        close = nearest(suffix, WRITERS)
+    formats = PAGES if option == "--report" else tuple(WRITERS)
+    if suffix not in formats:
+        close = nearest(suffix, formats)
         near = f" Did you mean {close}?" if close else ""
         raise UsageError(
-            f"{option} {path} says no format: expected {', '.join(WRITERS)}.{near}",
-            hint=f"For example {path.with_suffix('.csv')}.",
+            f"{option} {path} says no format: expected {', '.join(formats)}.{near}",
+            hint=f"For example {path.with_suffix(formats[0])}.",
         )
     if path.is_dir():
         raise UsageError(f"{option} {path} is a folder.", hint="Name a file.")
@@ -54,6 +55,14 @@ def write(table: pa.Table, path: Path) -> None:
 
     with durable.atomic_file(path) as temporary:
         WRITERS[path.suffix.lower()](table, temporary)
+
+
+def write_report(model: Mapping[str, Any], path: Path, *, title: str) -> None:
+    """Write the report of a model as a page."""
+    from cdp import durable
+    from identity.modelreport_html import html
+
+    durable.write_bytes(path, html(model, title).encode())
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
@@ -86,6 +95,7 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
+PAGES: Final = (".html",)
 WRITERS: Final[Mapping[str, Callable[[pa.Table, Path], None]]] = {
     ".csv": _write_csv,
     ".jsonl": _write_json,

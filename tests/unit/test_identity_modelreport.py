@@ -8,7 +8,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from cdp.cli.main import Context, cli
+from cdp.errors import UsageError
 from identity.modelreport import probability, text, view, weight_histogram
 from identity.modelreport_html import html
 from tests.identity_tools import settle
@@ -116,3 +119,18 @@ def test_a_model_of_an_earlier_version_is_shown_as_far_as_it_goes(model):
     old = {name: model[name] for name in known}
     assert "Match weights" not in html(old)
     assert "Comparisons" in text(old)
+
+
+def test_dedupe_writes_the_report_of_its_model(tmp_path):
+    (tmp_path / "people.csv").write_text("no;First name;Surname\n1;Jane;Doe\n2;Jane;Doe\n3;Omar;Haddad\n")
+    places = {name: str(tmp_path / name) for name in ("people.csv", "out.csv", "model.html", "model.txt")}
+    wanted = ["dedupe", places["people.csv"], "--out", places["out.csv"], "--quiet"]
+    done = CliRunner().invoke(cli, [*wanted, "--report", places["model.html"]], obj=Context())
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "model.html").read_text(encoding="utf-8")
+    assert "Identity model of people.csv" in page
+    assert "<h3>surname" in page
+    with pytest.raises(UsageError, match=r"expected \.html"):
+        CliRunner().invoke(
+            cli, [*wanted, "--report", places["model.txt"]], obj=Context(), catch_exceptions=False
+        )

@@ -37,7 +37,7 @@ from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
 from identity.keys import Key, count
-from identity.model import UNIT
+from identity.model import DOUBT, UNIT
 from identity.policy import IdentityPolicy
 from identity.recordset import RecordSet
 from identity.scorer import THREADS, Scorer
@@ -46,8 +46,6 @@ from identity.status import Status, status, turned_hubs
 from identity.values import Codes, Flags
 from identity.version import ModelVersion
 
-DOUBT = 4_250
-"""How far below the threshold (1/1000 bit) pairs are kept: a probability of .05 where the threshold is .5."""
 Progress = Callable[[str], None]
 
 

@@ -17,8 +17,20 @@ from identity.candidates import LIMITS, Key, choose_cap, emit
 from identity.comparer import Comparer, Usual, bind, plan
 from identity.encode import Frozen
 from identity.features import FeatureStore
+from identity.keyring import coverage
 from identity.keys import Limits, count
-from identity.model import Histogram, build, estimate, histogram
+from identity.model import (
+    DOUBT,
+    Histogram,
+    Model,
+    build,
+    estimate,
+    histogram,
+    household_term,
+    probability,
+    weigh,
+)
+from identity.modelreport import weight_histogram
 from identity.recordset import RecordSet
 from identity.status import Status
 from identity.values import Flags, Hashes
@@ -29,14 +41,6 @@ _RANDOM_PAIRS = 400_000
 Rows = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A model version and what its estimation saw, for reports."""
-
-    version: ModelVersion
-    report: dict[str, Any]
-
-
 def fit(
     records: RecordSet,
     now: Status,
@@ -45,7 +49,7 @@ def fit(
     threshold: float,
     *,
     limits: Limits = LIMITS,
-) -> Fitted:
+) -> ModelVersion:
     """Choose keys and comparisons, and estimate their weights from the active records."""
     specs = keyring.choose(records)
     keys = keyring.build(specs, records, now.identifiers, now.hubs)
@@ -66,10 +70,26 @@ def fit(
     scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
     parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
     model = build(comparer.comparisons, parameters, threshold)
-    version = ModelVersion(
-        model, chosen, _frequencies(effective, comparer), frozen, usual, specs, cap, len(records), limits
-    )
-    return Fitted(version, {"sampled_pairs": len(left), "sampled_share": sampled.share})
+    told = _report(model, scaled, keys, now.active, cap, limits)
+    frequencies = _frequencies(effective, comparer)
+    return ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
+
+
+def _report(
+    model: Model, found: Histogram, keys: list[Key], active: Flags, cap: int, limits: Limits
+) -> dict[str, Any]:
+    """What the estimation saw, for the model report: no value of any record is in it."""
+    plain, related = weigh(model, found.patterns)
+    weight = plain + household_term(model, related) + np.int32(model.prior)
+    expected = probability(weight) * found.counts
+    below = float(expected[weight < model.threshold - DOUBT].sum())
+    return {
+        "candidate_pairs": int(round(float(found.counts.sum()))),
+        "match_weights": weight_histogram(weight, found.counts, with_term_frequency=False),
+        "unseen_matches": below / max(float(expected.sum()), 1e-9),
+        "cap": None if int(active.sum()) <= limits.all_pairs else cap,
+        **coverage(keys, active, None if int(active.sum()) <= limits.all_pairs else cap),
+    }
 
 
 @dataclass(frozen=True)

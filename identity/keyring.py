@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from identity.derived import COMPANY_BY_SOUND, DATE_KEY, FIRST_WORD, LOCAL_PART, SPOKEN_NAME
-from identity.keys import CAP, Key, KeySpec
+from identity.keys import CAP, Key, KeySpec, count
 from identity.recordset import RecordSet
 from identity.values import Codes, Column, Flags, Multi
 
@@ -84,3 +85,28 @@ def _held(
         return local.codes
     own = records.identifiers[name].codes
     return np.where(own == identifiers[name].codes, local.codes, np.int32(-1))
+
+
+def coverage(keys: Sequence[Key], active: Flags, cap: int | None) -> dict[str, Any]:
+    """Per key how many records and values it has, and how many pairs it emits; and records without any key."""
+    counts = count(keys, active)
+    found = []
+    any_key = np.zeros(len(active), bool)
+    for space in dict.fromkeys(key.space for key in keys):
+        members = [key for key in keys if key.space == space]
+        has = np.any([key.codes >= 0 for key in members], axis=0) & active
+        any_key |= has
+        size = counts.spaces[space].astype(np.int64)
+        most = len(active) if cap is None else cap if any(key.alone for key in members) else 1
+        small = size[size <= most]
+        found.append(
+            {
+                "key": space.rstrip("/").replace("_", " "),
+                "values": int((size > 0).sum()),
+                "records": int(has.sum()),
+                "pairs": int((small * (small - 1) // 2).sum()),
+                "first": None,
+                "oversize_records": int(size[size > most].sum()),
+            }
+        )
+    return {"blocking": found, "records_without_key": int((active & ~any_key).sum())}

@@ -26,6 +26,8 @@ from identity.measures import Levels
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 UNIT = 1000
+DOUBT = 4_250
+"""How far below the threshold (1/1000 bit) pairs are kept: a probability of .05 where the threshold is .5."""
 _ROUNDS = 200
 _SETTLED = 1e-4  # relative change of both rates below which estimation stops
 _STRENGTH = 100.0

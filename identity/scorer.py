@@ -18,7 +18,7 @@ import numpy.typing as npt
 from identity.comparer import Comparer, Rows, Step
 from identity.components import Edges
 from identity.kernels import levels as kernels
-from identity.model import Ints, Model, household_term, probability
+from identity.model import UNIT, Ints, Model, household_term, probability
 
 Levels = npt.NDArray[np.int8]
 _CHUNK = 1 << 17
@@ -104,6 +104,18 @@ class Scorer:
                     related += rarity
         household = household_term(self.model, related)
         return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
+
+    def frequency_range(self) -> dict[str, dict[str, float]]:
+        """Per comparison: how many values it knows, and the adjustment (bits) of the commonest and the rarest."""
+        return {
+            comparison.name: {
+                "values": len(table),
+                "commonest": int(table.min()) / UNIT,
+                "rarest": int(table.max()) / UNIT,
+            }
+            for comparison, table in zip(self.comparer.comparisons, self.adjustments, strict=True)
+            if table is not None and len(table)
+        }
 
     def for_linkage(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
         """The weight of each pair, and what it counts in the average of two clusters."""
@@ -219,15 +231,18 @@ def _slices(chunks: Iterable[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:
             yield left[start : start + _CHUNK], right[start : start + _CHUNK]
 
 
-def estimated_accuracy(weight: Ints, threshold: int) -> dict[str, float]:
+def estimated_accuracy(weight: Ints, threshold: int, unseen: float = 0.0) -> dict[str, float]:
     """Precision and recall that the model itself expects of the pairs at the threshold, without any labels.
 
-    Recall is relative to the matches among the given pairs.
+    ``weight``: of all pairs from some weight below the threshold on; ``unseen``: the share of the expected
+    matches among the candidate pairs that weigh still less. Recall is relative to the candidate pairs.
     """
-    chance = probability(weight)
-    taken = weight >= threshold
-    expected, total = float(chance[taken].sum()), float(chance.sum())
+    # Counted by whole weight: sums of floats then do not depend on the order of the pairs.
+    size, number = np.unique(weight, return_counts=True)
+    chance, taken = probability(size) * number, size >= threshold
+    expected, total = float(chance[taken].sum()), float(chance.sum()) / max(1.0 - unseen, 1e-9)
+    pairs = int(number[taken].sum())
     return {
-        "estimated_precision": expected / int(taken.sum()) if taken.any() else 1.0,
+        "estimated_precision": expected / pairs if pairs else 1.0,
         "estimated_recall": expected / total if total else 1.0,
     }

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -65,7 +66,7 @@ class Frequencies:
 class ModelVersion:
     """All that a resolution needs besides records, judgements and policy.
 
-    ``records``: how many there were when it was fitted.
+    ``records``: how many there were when it was fitted. ``report``: what estimation saw then, for people.
     """
 
     model: Model
@@ -77,6 +78,7 @@ class ModelVersion:
     cap: int
     records: int
     limits: Limits = LIMITS
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def version(self) -> str:
@@ -103,6 +105,7 @@ class ModelVersion:
             "cap": self.cap,
             "records": self.records,
             "limits": asdict(self.limits),
+            "report": dict(self.report),
         }
         table = pa.table(
             {
@@ -134,6 +137,7 @@ class ModelVersion:
             body["cap"],
             body["records"],
             Limits(**body["limits"]),
+            body["report"],
         )
 
 

@@ -13,7 +13,7 @@ class Comparison:
     data correct them. ``related``: the same for two people of one household; None where the field is
     personal, so that two people of one household agree on it no more than strangers do.
     ``echo``: the share of two people of one household who bear the same value of a personal field: children
-    are named after their parents.
+    are named after their parents, and twins share a birth date.
     ``tf``: whether the frequency of an equal value adjusts the weight.
     """
 
@@ -84,6 +84,7 @@ BIRTH = Comparison(
     match=(0.02, 0.01, 0.02, 0.05, 0.01, 0.02, 0.06, 0.81),
     unrelated=(0.70, 0.26, 0.027, 0.006, 0.00392, 0.00003, 0.003, 0.00005),
     tf=True,
+    echo=0.01,
 )
 EMAIL = Comparison(
     "e-mail",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def consonant_codes(values: pa.Array) -> pa.Array:
     """``consonant_code`` of every text without its blanks.
 
+    >>> import pyarrow as pa
     >>> consonant_codes(pa.array(["knight", "night", "van dyk"])).to_pylist()
     ['n23', 'n23', 'v532']
     """

@@ -171,7 +171,8 @@ def _largest(rows: Sequence[Mapping[str, Any]]) -> str:
 def _mistakes(found: Mapping[str, Any]) -> Iterator[str]:
     for kind, count in (("false merge", found["false_merges"]), ("missed match", found["missed_matches"])):
         patterns = [p for p in found["patterns"] if p["kind"] == kind]
-        yield f"{count:,} {kind}{'es' if kind.endswith('ch') else 's'}" + (":" if patterns else ".")
+        plural = "" if count == 1 else "es" if kind.endswith("ch") else "s"
+        yield f"{count:,} {kind}{plural}{':' if patterns else '.'}"
         for pattern in patterns[:_PATTERNS]:
             yield f"  {pattern['pairs']:>9,} pairs in {pattern['mistakes']:,}: {pattern['pattern']}"
         if len(patterns) > _PATTERNS:

@@ -21,7 +21,7 @@ def batches(draw):
     made = []
     for place in range(draw(st.integers(1, 4))):
         people, rows = dirty_people(draw(st.integers(0, 1000)), draw(st.integers(0, 9)), prefix=f"b{place}")
-        names = draw(st.sets(st.sampled_from(sorted(COLUMNS)))) & set(people.column_names)
+        names = {"birth_date", *draw(st.sets(st.sampled_from(sorted(COLUMNS))))} & set(people.column_names)
         rows = rows if draw(st.booleans()) else rows.drop_columns(["last_seen_at"])
         made.append((people.select(["record_key", *sorted(names)]), rows))
     return made

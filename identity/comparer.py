@@ -43,6 +43,8 @@ Codes = npt.NDArray[np.int32]
 Levels = npt.NDArray[np.int8]
 Fill = Callable[[Rows, Rows], tuple[Levels, ...]]
 _TEXT_LIMIT = 12
+# Measured per pair of unequal values, in units of a test for equality (10 ns).
+_COSTS = {"suffix": 1.0, "gender": 1.0, "record_type": 1.0, "birth_date": 1.5, "phone": 3.0, "email": 8.0, "company": 20.0}
 _NO_VALUES = pa.array([], pa.string())
 _RANKS = {
     ADDRESS.name: ("same region", "same area", "same city", "similar postcode", "similar postcode, same city",
@@ -110,15 +112,17 @@ class Step:
     """One call of a kernel: the comparisons whose levels it gives, and the column that tells equal values.
 
     ``codes``: per comparison the column whose equal values the frequency adjustment looks up.
-    ``telling``: whether equal and missing values of ``codes`` alone say that the level is exact or absent.
+    ``bound``: what values of ``codes`` alone tell of the level: "values", that equal ones are exact and missing
+    ones absent; "names", that equal ones are exact; or "nothing". ``cost``: of a pair, relative to equality.
     """
 
     rows: tuple[int, ...]
     fill: Fill
     codes: tuple[Codes, ...]
     spaces: tuple[str, ...]
-    telling: bool
+    bound: str = "values"
     several: bool = False
+    cost: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -214,7 +218,7 @@ class _Binder:
             )
             return first, last
 
-        return Step(rows, fill, (given, surname), ("name", "name"), telling=False)
+        return Step(rows, fill, (given, surname), ("name", "name"), "names", cost=30.0)
 
     def address(self, row: int, comparison: Comparison) -> Step:
         region, postcode, city, street, number = (
@@ -234,7 +238,7 @@ class _Binder:
             )  # fmt: skip
             return (out,)
 
-        return Step((row,), fill, (telling,), (space,), telling=False)
+        return Step((row,), fill, (telling,), (space,), "nothing", cost=10.0)
 
     def telling(self, comparison: Comparison) -> tuple[Codes, str]:
         """The column of which equal values stand for an equal address."""
@@ -246,17 +250,18 @@ class _Binder:
     def column(self, row: int, name: str, comparison: Comparison) -> Step:
         codes, space = self.codes(name)
         fill = self._measure(name, codes, space, comparison.exact)
-        return Step((row,), fill, (codes,), (space,), telling=True)
+        return Step((row,), fill, (codes,), (space,), cost=_COSTS.get(name, 4.0))
 
     def identifier(self, row: int, kind: str, namespace: str, comparison: Comparison) -> Step:
         column = self.records.identifiers.get((kind, namespace))
         if column is None:
-            return Step((row,), _absent, (self.nothing,), ("",), telling=True)
+            return Step((row,), _absent, (self.nothing,), ("",))
         fill = self._measure(kind if kind in ("email", "phone") else "identifier", column.codes, column.space, comparison.exact)
         several = len(column.record) > int((column.codes >= 0).sum())
         if several:
             fill = _any_shared(fill, column, len(self.records), comparison.exact)
-        return Step((row,), fill, (column.codes,), (column.space,), telling=True, several=several)
+        cost = _COSTS.get(kind, 2.0)
+        return Step((row,), fill, (column.codes,), (column.space,), several=several, cost=cost)
 
     def _measure(self, name: str, codes: Codes, space: str, exact: int) -> Fill:
         """The kernel of one column, with its features."""

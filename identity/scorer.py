@@ -70,9 +70,9 @@ class _Weighed:
     weights: Ints
     household: Ints
     shared: bool
-    known: bool
     exact: int
     other: int
+    absent: int
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,27 @@ class Scorer:
 
     def _weigh(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
         """Weight and household term of each pair, without levels."""
-        total = np.full(len(left), self.model.prior, np.int32)
-        related = np.zeros(len(left), np.int32)
+        total, related = self._expected(left, right), np.zeros(len(left), np.int32)
         for step in self.comparer.steps:
-            for row, level in zip(step.rows, step.fill(left, right), strict=True):
-                t = self._tables[row]
-                kernels.settle(
-                    left, right, level, t.codes, t.adjustment, t.weights, t.household,
-                    t.shared, False, 0, 0, total, related,
-                )  # fmt: skip
+            self._settle(step, left, right, total, related)
         household = household_term(self.model, related)
         return (total + household).astype(np.int32), household
+
+    def _expected(self, left: Rows, right: Rows) -> Ints:
+        """The most that each pair may weigh, as far as equal and missing values tell."""
+        total = np.full(len(left), self.model.prior, np.int32)
+        for t in self._tables:
+            kernels.expect(left, right, t.codes, t.adjustment, t.exact, t.other, t.absent, total)
+        return total
+
+    def _settle(self, step: Step, left: Rows, right: Rows, total: Ints, related: Ints) -> None:
+        """Replace what was expected of the comparisons of a step by what they give."""
+        for row, level in zip(step.rows, step.fill(left, right), strict=True):
+            t = self._tables[row]
+            kernels.settle(
+                left, right, level, t.codes, t.adjustment, t.weights, t.household,
+                t.shared, t.exact, t.other, t.absent, total, related,
+            )  # fmt: skip
 
     def above(self, chunks: Iterable[tuple[Rows, Rows]], floor: int) -> Iterator[Edges]:
         """The pairs whose weight is at least ``floor``; chunks are scored by two threads, in order."""
@@ -150,27 +160,12 @@ class Scorer:
                 yield waiting.popleft().result()
 
     def _above(self, left: Rows, right: Rows, floor: int) -> Edges:
-        total = np.full(len(left), self.model.prior, np.int32)
-        related = np.zeros(len(left), np.int32)
-        for step in self._order:
-            for row in step.rows:
-                table = self._tables[row]
-                if table.known:
-                    kernels.expect(left, right, table.codes, table.adjustment, table.exact, table.other, total)
-                else:
-                    total += np.int32(table.other)
+        total, related = self._expected(left, right), np.zeros(len(left), np.int32)
         for step in self._order:
             keep = np.flatnonzero(total >= floor)
             if len(keep) < len(left):
                 left, right, total, related = left[keep], right[keep], total[keep], related[keep]
-            if not len(left):
-                break
-            for row, level in zip(step.rows, step.fill(left, right), strict=True):
-                t = self._tables[row]
-                kernels.settle(
-                    left, right, level, t.codes, t.adjustment, t.weights, t.household,
-                    t.shared, t.known, t.exact, t.other, total, related,
-                )  # fmt: skip
+            self._settle(step, left, right, total, related)
         weight = (total + household_term(self.model, related)).astype(np.int32)
         keep = np.flatnonzero(weight >= floor)
         return Edges(left[keep], right[keep], weight[keep])
@@ -187,31 +182,37 @@ class Scorer:
         comparison, weights = self.comparer.comparisons[row], self.model.weights[row].astype(np.int32)
         adjustment = self.adjustments[row]
         adjustment = _NO_ADJUSTMENT if adjustment is None else adjustment
-        rarest = int(adjustment.max()) if len(adjustment) else 0
-        best = int(weights[:-1].max())
-        if not step.telling:
-            best = max(0, best, int(weights[-1]) + max(rarest, 0))
+        exact, other = int(weights[-1]), int(weights[:-1].max())
+        absent = 0
+        if step.bound == "names":
+            absent = other = max(other, 0)
+        elif step.bound == "nothing":
+            # Equal values of this column do not tell the level: only a constant bounds it.
+            rarest, commonest = (int(adjustment.max()), int(adjustment.min())) if len(adjustment) else (0, 0)
+            absent = other = max(other, exact + max(rarest, 0), 0)
+            exact = other - min(commonest, 0)
         elif step.several:
-            best = max(best, int(weights[-1]))
+            other = max(exact, other)
         return _Weighed(
             codes,
             adjustment,
             weights,
             self.model.household[row].astype(np.int32),
             comparison.shared,
-            step.telling,
-            int(weights[-1]),
-            best,
+            exact,
+            other,
+            absent,
         )
 
     @cached_property
     def _order(self) -> tuple[Step, ...]:
-        """Steps by how much they may take away from what was expected, the most first."""
+        """Steps by how much they may take away from what was expected, for what they cost, the most first."""
 
-        def loss(step: Step) -> int:
-            return sum(self._tables[row].other - int(self._tables[row].weights[0]) for row in step.rows)
+        def loss(step: Step) -> float:
+            lost = sum(self._tables[row].other - int(self._tables[row].weights[0]) for row in step.rows)
+            return -lost / step.cost
 
-        return tuple(sorted(self.comparer.steps, key=lambda step: (-loss(step), step.rows)))
+        return tuple(sorted(self.comparer.steps, key=lambda step: (loss(step), step.rows)))
 
 
 def linkage_weight(weight: Ints, household: Ints, threshold: int) -> Ints:

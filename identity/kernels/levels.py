@@ -673,30 +673,32 @@ def middle_name(left, right, codes, text, start, bits, over, out):  # type: igno
 
 
 @_jit
-def expect(left, right, codes, adjustment, exact, other, total):  # type: ignore[no-untyped-def]
+def expect(left, right, codes, adjustment, exact, other, absent, total):  # type: ignore[no-untyped-def]
     """Add the most that a comparison may give, as far as equal and missing values tell."""
     for i in range(len(left)):
         a, b = codes[left[i]], codes[right[i]]
-        if a >= 0 and b >= 0:
-            if a == b:
-                total[i] += exact + (adjustment[a] if len(adjustment) else 0)
-            else:
-                total[i] += other
+        if a < 0 or b < 0:
+            total[i] += absent
+        elif a == b:
+            total[i] += exact + (adjustment[a] if len(adjustment) else 0)
+        else:
+            total[i] += other
 
 
 @_jit
 def settle(  # type: ignore[no-untyped-def]
-    left, right, level, codes, adjustment, weights, household, shared, known, exact, other, total, related
+    left, right, level, codes, adjustment, weights, household, shared, exact, other, absent, total, related
 ):
-    """Replace what was expected of a comparison (see ``expect``; ``known``: it was) by the weight of its level."""
+    """Replace what was expected of a comparison (see ``expect``) by the weight of its level."""
     top = len(weights) - 1
     for i in range(len(left)):
         a, b = codes[left[i]], codes[right[i]]
-        rarity = adjustment[a] if a >= 0 and a == b and len(adjustment) else 0
-        if not known:
-            total[i] -= other
-        elif a >= 0 and b >= 0:
-            total[i] -= exact + rarity if a == b else other
+        same = a >= 0 and a == b
+        rarity = adjustment[a] if same and len(adjustment) else 0
+        if same:
+            total[i] -= exact + rarity
+        else:
+            total[i] -= absent if a < 0 or b < 0 else other
         at = level[i]
         if at >= 0:
             gain = rarity if at == top else 0

@@ -7,42 +7,29 @@ components that they touch are clustered. Without a state before, everything is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from identity import attach as attaching
-from identity import keyring, linkage, protection
+from identity import keyring
 from identity.candidates import Change, emit, flips
+from identity.clusters import Clustered, Region, cluster, given_names, replaced
 from identity.comparer import bind
-from identity.components import (
-    Divided,
-    Edges,
-    Ints,
-    RowPairs,
-    Rows,
-    Rules,
-    concat_edges,
-    divide,
-    named,
-    rows_of_components,
-    start_groups,
-)
-from identity.evidence_weights import JUDGED, shared_weight
+from identity.components import Edges, Ints, RowPairs, Rows, concat_edges, rows_of_components
 from identity.features import FeatureStore
 from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
-from identity.keys import Key, count
+from identity.keys import Counts, Key, count
 from identity.model import DOUBT, UNIT
 from identity.policy import IdentityPolicy
+from identity.protection import Copies
 from identity.recordset import RecordSet
-from identity.scorer import THREADS, Scorer
-from identity.state import Clustered, State
-from identity.status import Status, status, turned_hubs
+from identity.scorer import Scorer
+from identity.state import State
+from identity.status import Changed, Status, restate, status
 from identity.values import Codes, Flags
 from identity.version import ModelVersion
 
@@ -98,66 +85,100 @@ def advance(
 ) -> State:
     """Resolve the live records; ``before``: the state of the rows that stood before, under the same policy.
 
-    Rows of ``before`` keep their numbers; ``live`` says which of them still count.
+    Rows of ``before`` keep their numbers; ``live`` says which of them still count. ``now``: their statuses, where
+    everything is resolved and they are known.
     """
     progress("hold_back")
     judged = read_judgements(judgements, lambda keys: find_rows(records, live, keys))
-    now = now or status(records, live, judged.rows, policy, before.status if before else None)
+    if before is None:
+        now, changed = now or status(records, live, judged.rows, policy), None
+    else:
+        were = before.judged.rows
+        now, changed = restate(before.status, before.live, were, records, live, judged.rows, policy)
     keys = keyring.build(version.keys, records, now.identifiers, now.hubs)
     scorer = scorer_of(version, records, now, features, before.adjustments if before else ())
-    floor = threshold_of(version, policy) - DOUBT
+    threshold = threshold_of(version, policy)
+    world = _World(records, live, now, keys, judged, scorer, version, policy, threshold)
     progress("score")
-    dirty, edges, lost = _edges(before, records, live, now, keys, scorer, version, floor)
+    if before is None or changed is None:
+        counts = count(keys, now.active)
+        edges = _all_edges(world, counts)
+        progress("cluster")
+        region = _region(world, edges, _copies(world, now.copies))
+        clustered = cluster(region, scorer.for_linkage, policy, threshold)
+        return world.state(edges, clustered, features, counts, region.rows)
+    counts = _recounted(before, world, changed)
+    edges = _edges_again(before, world, changed, counts)
     progress("cluster")
-    clustered = _cluster(before, records, live, now, judged, scorer, edges, dirty, lost, policy, version)
-    return State(
-        version, policy, records, live, now, keys, edges, clustered, judged, features, scorer.adjustments
-    )
+    part, clustered = _cluster_again(before, world, changed, edges)
+    return world.state(edges, clustered, features, counts, part.rows)
 
 
-def _edges(
-    before: State | None,
-    records: RecordSet,
-    live: Flags,
-    now: Status,
-    keys: list[Key],
-    scorer: Scorer,
-    version: ModelVersion,
-    floor: int,
-) -> tuple[Flags | None, Edges, Edges]:
-    """Rows of which pairs were weighed (None: all), the scored pairs now, and those that went or came."""
-    counts = count(keys, now.active)
-    if before is None:
-        candidates = emit(keys, now.active, records.order, version.cap, counts=counts, limits=version.limits)
-        found = concat_edges(scorer.above(candidates, floor))
-        return None, found, found
-    dirty = _changed(before, records, live, now)
-    rows = np.flatnonzero(dirty).astype(np.int32)
-    change = Change(rows, _padded(before.status.active, len(records), fill=False)[rows], _past(before, keys, rows))
-    old = before.edges
+@dataclass(frozen=True)
+class _World:
+    """The records as they are now, with all that weighs and clusters them."""
+
+    records: RecordSet
+    live: Flags
+    now: Status
+    keys: list[Key]
+    judged: Judgements
+    scorer: Scorer
+    version: ModelVersion
+    policy: IdentityPolicy
+    threshold: int
+
+    @property
+    def floor(self) -> int:
+        """The least weight of pairs that are kept."""
+        return self.threshold - DOUBT
+
+    def state(
+        self, edges: Edges, clustered: Clustered, features: FeatureStore, counts: Counts, renewed: Rows
+    ) -> State:
+        """The state that a resolution ends in."""
+        return State(
+            self.version, self.policy, self.records, self.live, self.now, self.keys, edges, clustered,
+            self.judged, features, self.scorer.adjustments, counts, renewed,
+        )  # fmt: skip
+
+
+def _all_edges(world: _World, counts: Counts) -> Edges:
+    active, order, version = world.now.active, world.records.order, world.version
+    candidates = emit(world.keys, active, order, version.cap, counts=counts, limits=version.limits)
+    return concat_edges(world.scorer.above(candidates, world.floor))
+
+
+def _recounted(before: State, world: _World, changed: Changed) -> Counts:
+    return count(world.keys, world.now.active)
+
+
+def _edges_again(before: State, world: _World, changed: Changed, counts: Counts) -> Edges:
+    """The scored pairs after a change; adds to ``changed`` the rows whose good edges differ."""
+    records, now, version = world.records, world.now, world.version
+    rows = np.flatnonzero(changed.rows).astype(np.int32)
+    was = _padded(before.status.active, len(records))[rows]
+    change = Change(rows, was, _past(before, world.keys, rows) if changed.values else None)
+    old, dirty = before.edges, changed.rows.copy()
+    known = {"counts": counts, "limits": version.limits}
     pairs = old.left, old.right
-    order, cap, limits = records.order, version.cap, version.limits
-    dirty[flips(keys, now.active, order, cap, change, pairs, counts=counts, limits=limits)] = True
+    dirty[flips(world.keys, now.active, records.order, version.cap, change, pairs, **known)] = True
     touched = dirty[old.left] | dirty[old.right]
-    candidates = emit(keys, now.active, order, cap, dirty=dirty, counts=counts, limits=limits)
-    fresh = concat_edges(scorer.above(candidates, floor))
-    return dirty, concat_edges([old.take(~touched), fresh]), concat_edges([old.take(touched), fresh])
+    candidates = emit(world.keys, now.active, records.order, version.cap, dirty=dirty, **known)
+    fresh = concat_edges(world.scorer.above(candidates, world.floor))
+    gone = old.take(np.flatnonzero(touched))
+    ends = _between(_good(gone, world.threshold), _good(fresh, world.threshold))
+    changed.tied[ends] = True
+    return concat_edges([old.take(np.flatnonzero(~touched)), fresh])
 
 
-def _changed(before: State, records: RecordSet, live: Flags, now: Status) -> Flags:
-    """Rows that came, went, or are compared otherwise than before."""
-    dirty = np.ones(len(records), bool)
-    old = len(before.records)
-    dirty[:old] = (live[:old] != before.live) | (now.active[:old] != before.status.active)
-    dirty[:old] |= now.anchored[:old] != before.status.anchored
-    for name, turned in turned_hubs(now.hubs, before.status.hubs):
-        column = records.identifiers[name]
-        dirty[column.record[turned[column.value]]] = True
-    return dirty
+def _good(edges: Edges, threshold: int) -> RowPairs:
+    use = edges.weight >= threshold
+    return edges.left[use], edges.right[use]
 
 
-def _padded(values: Flags, size: int, *, fill: bool) -> Flags:
-    return np.concatenate([values, np.full(size - len(values), fill)])
+def _padded(values: Flags, size: int) -> Flags:
+    return np.concatenate([values, np.zeros(size - len(values), bool)])
 
 
 def _past(before: State, keys: list[Key], rows: Rows) -> list[Key]:
@@ -184,82 +205,43 @@ def _singles(key: Key) -> RowPairs:
     return rows, key.codes[rows]
 
 
-def _cluster(
-    before: State | None,
-    records: RecordSet,
-    live: Flags,
-    now: Status,
-    judged: Judgements,
-    scorer: Scorer,
-    edges: Edges,
-    dirty: Flags | None,
-    lost: Edges,
-    policy: IdentityPolicy,
-    version: ModelVersion,
-) -> Clustered:
-    threshold = threshold_of(version, policy)
-    rules = Rules(threshold, policy.max_cluster)
-    copies = _copies(now, scorer, threshold)
-    unique = protection.same_unique(now.identifiers, policy, live)
-    start = start_groups(records.order, judged.must, judged.cannot, unique, (copies.left, copies.right))
-    good = edges.take(edges.weight >= threshold)
-    divided = divide(records.order, good, start, now.active, rules)
-    part = None if before is None or dirty is None else _part(before, divided, judged, dirty, lost)
-    linked = _link(divided, part, judged, scorer, now, policy, live)
-    labels, inside, held = linked.labels, linked.edges, linked.held
-    if before is not None and part is not None:
-        past = before.clustered
-        old = len(past.linked)
-        labels[:old] = np.where(part[:old], labels[:old], past.linked)
-        inside = concat_edges([past.inside.take(~part[past.inside.left]), inside])
-        held = [h for h in past.held if not part[h.place]] + held
-    attached = attaching.attach(
-        labels, live & ~now.anchored, now.identifiers, policy, judged.cannot, order=records.order, live=live
-    )
-    final = named(attached.labels, records.order)
-    joins = protection.unique_edges(now.identifiers, policy, live, final, records.order)
-    stated = [*attached.edges, *joins]
-    held_by = _weighed(concat_edges([inside, copies]), stated, judged)
-    if before is None or part is None or dirty is None:
-        lowest = linkage.best_paths(final, held_by)
-    else:
-        lowest = _lowest(before.clustered, final, held_by, part | dirty)
-    noted = [*divided.held, *attached.held]
-    return Clustered(start, divided.label, labels, final, inside, copies, stated, lowest, noted, held)
+def _region(world: _World, edges: Edges, copies: Edges) -> Region:
+    """All rows; ``copies``: those that are known to be good."""
+    now, given = world.now, given_names(world.records)
+    rows = np.arange(len(world.records), dtype=np.int32)
+    good = edges.take(np.flatnonzero(edges.weight >= world.threshold))
+    return Region(
+        rows, world.records.order, world.live, now.active, now.anchored, good, copies, world.judged,
+        now.identifiers, *given,
+    )  # fmt: skip
 
 
-def _lowest(before: Clustered, labels: Rows, edges: Edges, touched: Flags) -> Ints:
-    """Best paths anew in the clusters that changed."""
-    old = len(before.labels)
-    touched = touched.copy()
-    touched[:old] |= labels[:old] != before.labels
-    touched = rows_of_components(labels, touched)
-    fresh = linkage.best_paths(labels, edges.take(touched[edges.left]))
-    fresh[:old] = np.where(touched[:old], fresh[:old], before.lowest)
-    return fresh
+def _cluster_again(
+    before: State, world: _World, changed: Changed, edges: Edges
+) -> tuple[Region, Clustered]:
+    """Cluster the regions that a change touches."""
+    past, tied, old = before.clustered, changed.tied, len(before.records)
+    for one, two in ((world.judged.must, before.judged.must), (world.judged.cannot, before.judged.cannot)):
+        tied[_between(one, two)] = True
+    chosen = tied.copy()
+    chosen[:old] |= rows_of_components(past.region, tied[:old])
+    mine, _ = world.now.copies.part(chosen[world.now.copies.copy])
+    part = _region(world, edges, _copies(world, mine)).part(chosen)
+
+    def score(left: Rows, right: Rows) -> tuple[Ints, Ints]:
+        return world.scorer.for_linkage(part.rows[left], part.rows[right])
+
+    fresh = cluster(part, score, world.policy, world.threshold)
+    return part, replaced(past, fresh, part, chosen, world.records)
 
 
-def _copies(now: Status, scorer: Scorer, threshold: int) -> Edges:
+def _copies(world: _World, copies: Copies) -> Edges:
     """Copies that are sure to be one record with their first: equal contents have equal weights."""
-    use = ~now.copies.crowd
-    first, copy = now.copies.first[use], now.copies.copy[use]
+    first, copy = copies.first[~copies.crowd], copies.copy[~copies.crowd]
     heads, place, which = np.unique(first, return_index=True, return_inverse=True)
-    weight = scorer.score(heads.astype(np.int32), copy[place]).weight
-    sure = (weight >= threshold)[which]
+    weight = world.scorer.score(heads.astype(np.int32), copy[place]).weight
+    sure = (weight >= world.threshold)[which]
     return Edges(first[sure], copy[sure], weight[which][sure])
-
-
-def _part(before: State, divided: Divided, judged: Judgements, dirty: Flags, lost: Edges) -> Flags:
-    """Rows of the components that a change touches."""
-    touched = dirty.copy()
-    touched[lost.left] = touched[lost.right] = True
-    old = len(before.clustered.start)
-    moved = divided.start[:old] != before.clustered.start
-    touched[:old] |= moved
-    touched[divided.start[:old][moved]] = True
-    touched[before.clustered.start[moved]] = True
-    touched[_between(judged.cannot, before.judged.cannot)] = True
-    return touched | rows_of_components(divided.connected, touched)
 
 
 def _between(one: RowPairs, two: RowPairs) -> Rows:
@@ -269,34 +251,6 @@ def _between(one: RowPairs, two: RowPairs) -> Rows:
     return np.concatenate([differ >> 32, differ & 0xFFFFFFFF]).astype(np.int32)
 
 
-def _link(
-    divided: Divided,
-    part: Flags | None,
-    judged: Judgements,
-    scorer: Scorer,
-    now: Status,
-    policy: IdentityPolicy,
-    live: Flags,
-) -> linkage.Linked:
-    """Cluster all components, or only those of ``part``."""
-    if part is not None:
-        good = divided.good
-        divided = replace(divided, compared=divided.compared & part, good=good.take(part[good.left]))
-    colours = protection.unique_colours(now.identifiers, policy, live, divided.start)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return linkage.link(divided, judged.cannot, scorer.for_linkage, colours=colours, each=pool.map)
-
-
-def _weighed(edges: Edges, stated: Iterable[tuple[str, Rows, Rows]], judged: Judgements) -> Edges:
-    """All that holds clusters together, with weights."""
-    parts = [edges]
-    for kind, left, right in stated:
-        parts.append(Edges(left, right, np.full(len(left), shared_weight(kind), np.int32)))
-    must = judged.must
-    return concat_edges([*parts, Edges(*must, np.full(len(must[0]), JUDGED, np.int32))])
-
-
 def held_back(state: State) -> list[Held]:
     """All that was held back: values, records, pairs between too large components, suspicious clusters."""
-    return [*state.status.held, *state.clustered.noted, *state.clustered.held]
+    return [*state.status.held, *state.clustered.held]

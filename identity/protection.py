@@ -113,6 +113,19 @@ class Copies:
     copy: Rows
     crowd: Flags
 
+    def part(self, chosen: Flags) -> tuple[Copies, Copies]:
+        """The chosen ones, and the others."""
+        one, two = (Copies(self.first[use], self.copy[use], self.crowd[use]) for use in (chosen, ~chosen))
+        return one, two
+
+    def joined(self, other: Copies) -> Copies:
+        """These and others."""
+        return Copies(
+            np.concatenate([self.first, other.first]),
+            np.concatenate([self.copy, other.copy]),
+            np.concatenate([self.crowd, other.crowd]),
+        )
+
     def held(self) -> list[Held]:
         """What crowds hold back, by their first record."""
         first, counts = np.unique(self.first[self.crowd], return_counts=True)

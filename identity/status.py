@@ -1,10 +1,15 @@
-"""What each record and each identifier value may do: hubs, anchors, copies. Functions of the live records alone."""
+"""What each record and each identifier value may do: hubs, anchors, copies.
+
+Every status is a function of the live records (and of judgements), of each value and each group of equal records by
+itself; so a change is followed up only where it could matter.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +19,13 @@ from identity.derived import NAME_KEY
 from identity.held import Held
 from identity.policy import IdentityPolicy
 from identity.protection import Copies, Identifiers
-from identity.recordset import RecordSet
-from identity.values import Codes, Flags, Hashes, Multi
+from identity.recordset import NAME_ROLES, RecordSet
+from identity.values import NO_CODES, Codes, Flags, Hashes, Multi
 
 _SEED = np.uint64(0x9E3779B97F4A7C15)
+Name = tuple[str, str]
+Places = npt.NDArray[np.int64] | slice
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,11 @@ class Status:
     """Statuses of N rows.
 
     ``hubs``: per identifier type and namespace, which values (by code) link nobody. ``identifiers``: without
-    these. ``content``: hash of all that a row says; ``several``: rows with several values of one type. ``anchored``: rows that can found a customer of their own. ``active``: rows that are compared.
+    these. ``content``: hash of all that a row says; ``several``: rows with several values of one type.
+    ``anchored``: rows that can found a customer of their own. ``active``: rows that are compared.
     """
 
-    hubs: Mapping[tuple[str, str], Flags]
+    hubs: Mapping[Name, Flags]
     identifiers: Identifiers
     content: Hashes
     several: Flags
@@ -38,104 +47,211 @@ class Status:
     held: list[Held]
 
 
-def status(
+@dataclass(frozen=True)
+class Changed:
+    """What a change did to statuses.
+
+    ``rows`` that are to be compared anew: they came, went, began or ceased to be active, or a value of theirs became
+    a hub or ceased to be one. ``tied``: rows whose ties to others may have changed (see ``clusters``). ``values``:
+    whether any row that stood before is compared by other values than before.
+    """
+
+    rows: Flags
+    tied: Flags
+    values: bool
+
+
+def status(records: RecordSet, live: Flags, judged: Codes, policy: IdentityPolicy) -> Status:
+    """Work out every status; ``judged`` are rows of which somebody said where they belong."""
+    hubs: dict[Name, Flags] = {}
+    identifiers: dict[Name, Multi] = {}
+    held: list[Held] = []
+    for name, column in sorted(records.identifiers.items()):
+        found = protection.hubs(column, _people(records), policy.limit(name[0]), live)
+        hubs[name] = np.zeros(len(records.spaces[column.space]), bool)
+        hubs[name][found.values] = True
+        identifiers[name] = _without(records, column, hubs[name])
+        held += found.held(*name, policy.limit(name[0]))
+    every = slice(None)
+    anchored = _anchored(records, identifiers, live, judged, policy, every)
+    content, several = _contents(records, identifiers, every), _several(records, identifiers, every)
+    copies = _copies(records, identifiers, content, anchored, several, judged, policy, every)
+    active = anchored.copy()
+    active[copies.copy] = False
+    return Status(hubs, identifiers, content, several, anchored, active, copies, [*held, *copies.held()])
+
+
+def restate(
+    before: Status,
+    was_live: Flags,
+    were_judged: Codes,
     records: RecordSet,
     live: Flags,
     judged: Codes,
     policy: IdentityPolicy,
-    before: Status | None = None,
-) -> Status:
-    """Work out every status; ``judged`` are rows of which somebody said where they belong.
+) -> tuple[Status, Changed]:
+    """The statuses after a change, worked out anew only where it could matter; equal to those of ``status``."""
+    size, old = len(records), len(was_live)
+    changed = np.ones(size, bool)
+    changed[:old] = live[:old] != was_live
+    hubs, identifiers, held, turned = _hubs_again(before, changed, records, live, policy)
+    again = changed | turned
+    rows = np.flatnonzero(again)
+    content, several = _longer(before.content, size), _longer(before.several, size)
+    content[rows], several[rows] = _contents(records, identifiers, rows), _several(records, identifiers, rows)
+    again[were_judged] = again[judged] = True
+    rows = np.flatnonzero(again)
+    anchored = _longer(before.anchored, size)
+    anchored[rows] = _anchored(records, identifiers, live, judged, policy, rows)
 
-    ``before``: statuses of the first rows, whose contents are not hashed again unless a hub changed them.
-    """
-    hubs, identifiers, held = _hubs(records, live, policy)
-    anchored = _anchored(records, identifiers, live, judged, policy)
-    content, several = _contents(records, identifiers, hubs, before)
-    among = anchored & ~several
-    among[judged] = False
-    identified = np.zeros(len(records), bool)
-    for column in identifiers.values():
-        identified |= column.codes >= 0
-    found = protection.copies(content, records.order, among, identified, policy.max_cluster)
-    active = anchored.copy()
-    active[found.copy] = False
-    return Status(hubs, identifiers, content, several, anchored, active, found, [*held, *found.held()])
+    equal = again | protection.having(content, np.concatenate([before.content[rows[rows < old]], content[rows]]))
+    fresh = _copies(records, identifiers, content, anchored, several, judged, policy, np.flatnonzero(equal))
+    gone, kept = before.copies.part(equal[before.copies.copy])
+    copies = kept.joined(fresh)
+    active = _longer(before.active, size)
+    active[equal] = anchored[equal]
+    active[fresh.copy] = False
+
+    fixed = active[:old] == before.active
+    changed |= turned
+    changed[:old] |= ~fixed
+    tied = again | changed
+    for found in (gone, fresh):
+        tied[found.first] = tied[found.copy] = True
+    unnamed = live & ~anchored
+    unnamed[:old] |= was_live & ~before.anchored
+    _tie(identifiers, tied, unnamed, policy)
+    now = Status(hubs, identifiers, content, several, anchored, active, copies, [*held, *copies.held()])
+    return now, Changed(changed, tied, bool(turned[:old].any()))
 
 
-def _hubs(
-    records: RecordSet, live: Flags, policy: IdentityPolicy
-) -> tuple[dict[tuple[str, str], Flags], dict[tuple[str, str], Multi], list[Held]]:
-    people = records.keys_only[NAME_KEY].codes if NAME_KEY in records.keys_only else _nobody(records)
-    flags: dict[tuple[str, str], Flags] = {}
-    kept: dict[tuple[str, str], Multi] = {}
+def _tie(identifiers: Identifiers, tied: Flags, unnamed: Flags, policy: IdentityPolicy) -> None:
+    """Add the rows that share a value with a tied one, where the value ties: unique, or a row without name has it."""
+    rows = tied.copy()
+    for (kind, _), column in identifiers.items():
+        touched = np.zeros(int(column.value.max()) + 1 if len(column.value) else 0, bool)
+        touched[column.value[rows[column.record]]] = True
+        near = np.flatnonzero(touched[column.value])
+        record, value = column.record[near], column.value[near]
+        if kind not in policy.unique:
+            touched[:] = False
+            touched[value[unnamed[record]]] = True
+            record = record[touched[value]]
+        tied[record] = True
+
+
+def _hubs_again(
+    before: Status, changed: Flags, records: RecordSet, live: Flags, policy: IdentityPolicy
+) -> tuple[dict[Name, Flags], dict[Name, Multi], list[Held], Flags]:
+    """Hubs among the values of changed rows, anew; and the rows whose values became hubs or ceased to be."""
+    hubs: dict[Name, Flags] = {}
+    identifiers: dict[Name, Multi] = {}
     held: list[Held] = []
-    for (kind, namespace), column in sorted(records.identifiers.items()):
-        values = records.spaces[column.space]
-        found = protection.hubs(column, people, policy.limit(kind), live)
-        flag = np.zeros(len(values), bool)
-        flag[found.values] = True
-        flags[kind, namespace] = flag
-        kept[kind, namespace] = protection.without(column, flag, values.hashes)
-        held += found.held(kind, namespace, policy.limit(kind))
-    return flags, kept, held
+    turned = np.zeros(len(records), bool)
+    by_name: dict[Name, list[Held]] = {}
+    for item in before.held:
+        if item.what == "identifier":
+            by_name.setdefault((item.type, item.namespace), []).append(item)
+    for name, column in sorted(records.identifiers.items()):
+        touched = np.zeros(len(records.spaces[column.space]), bool)
+        touched[column.value[changed[column.record]]] = True
+        near = np.flatnonzero(touched[column.value])
+        own, value = np.unique(column.value[near], return_inverse=True)
+        seen = column.seen[near] if len(column.seen) else column.seen
+        part = Multi(column.space, column.record[near], value.astype(np.int32), NO_CODES, seen)
+        found = protection.hubs(part, _people(records), policy.limit(name[0]), live)
+        found = replace(found, values=own[found.values])
+        past = np.zeros(len(touched), bool)
+        if name in before.hubs:
+            past[: len(before.hubs[name])] = before.hubs[name]
+        hubs[name] = past & ~touched
+        hubs[name][found.values] = True
+        turns = (hubs[name] != past)[column.value[near]]
+        turned[part.record[turns]] = True
+        identifiers[name] = _without(records, column, hubs[name])
+        held += [item for item in by_name.get(name, []) if not touched[item.place]]
+        held += found.held(*name, policy.limit(name[0]))
+    return hubs, identifiers, held, turned
 
 
-def _nobody(records: RecordSet) -> Codes:
+def _longer(values: npt.NDArray[_Kind], size: int) -> npt.NDArray[_Kind]:
+    """A copy with more places."""
+    found = np.zeros(size, values.dtype)
+    found[: len(values)] = values
+    return found
+
+
+def _people(records: RecordSet) -> Codes:
+    if NAME_KEY in records.keys_only:
+        return records.keys_only[NAME_KEY].codes
     return np.full(len(records), -1, np.int32)
 
 
+def _without(records: RecordSet, column: Multi, hubs: Flags) -> Multi:
+    return protection.without(column, hubs, records.spaces[column.space].hashes) if hubs.any() else column
+
+
 def _anchored(
-    records: RecordSet, identifiers: Identifiers, live: Flags, judged: Codes, policy: IdentityPolicy
+    records: RecordSet,
+    identifiers: Identifiers,
+    live: Flags,
+    judged: Codes,
+    policy: IdentityPolicy,
+    rows: Places,
 ) -> Flags:
-    """With a name, a birth date, a unique identifier, or judged."""
-    found = records.has_name()
-    if "birth_date" in records.columns:
-        found |= records.columns["birth_date"].codes >= 0
+    """Which of the rows have a name, a birth date, a unique identifier, or are judged, and count."""
+    found = _flagged(judged, len(records))[rows]
+    for role in (*NAME_ROLES, "birth_date"):
+        if role in records.columns:
+            found |= records.columns[role].codes[rows] >= 0
     for (kind, _), column in identifiers.items():
         if kind in policy.unique:
-            found[column.record] = True
-    found[judged] = True
-    return found & live
+            found |= column.codes[rows] >= 0
+    return found & live[rows]
 
 
-def _contents(
-    records: RecordSet, identifiers: Identifiers, hubs: Mapping[tuple[str, str], Flags], before: Status | None
-) -> tuple[Hashes, Flags]:
-    """Hash of all that each record says; which records have several values of a type."""
-    several = np.zeros(len(records), bool)
+def _flagged(rows: Codes, size: int) -> Flags:
+    flags = np.zeros(size, bool)
+    flags[rows] = True
+    return flags
+
+
+def _several(records: RecordSet, identifiers: Identifiers, rows: Places) -> Flags:
+    """Which of the rows have several values of one type."""
+    found = np.zeros(len(records), bool)
     for column in identifiers.values():
-        if len(column.record) > int((column.codes >= 0).sum()):
-            several[column.record[1:][column.record[1:] == column.record[:-1]]] = True
-    if before is None:
-        return _hashed(records, identifiers, np.arange(len(records))), several
-    old = len(before.content)
-    again = np.ones(len(records), bool)
-    again[:old] = several[:old] != before.several
-    for name, turned in turned_hubs(hubs, before.hubs):
-        column = records.identifiers[name]
-        again[column.record[turned[column.value]]] = True
-    content = np.concatenate([before.content, np.zeros(len(records) - old, np.uint64)])
-    rows = np.flatnonzero(again)
-    content[rows] = _hashed(records, identifiers, rows)
-    return content, several
+        found[column.record[1:][column.record[1:] == column.record[:-1]]] = True
+    return found[rows]
 
 
-def turned_hubs(
-    now: Mapping[tuple[str, str], Flags], past: Mapping[tuple[str, str], Flags]
-) -> Iterator[tuple[tuple[str, str], Flags]]:
-    """The identifier types of which values became hubs or ceased to be, with a flag per value."""
-    for name, flags in now.items():
-        turned = flags.copy()
-        if name in past:
-            turned[: len(past[name])] ^= past[name]
-        if turned.any():
-            yield name, turned
+def _copies(
+    records: RecordSet,
+    identifiers: Identifiers,
+    content: Hashes,
+    anchored: Flags,
+    several: Flags,
+    judged: Codes,
+    policy: IdentityPolicy,
+    rows: Places,
+) -> Copies:
+    """Copies among the rows, which are all that have their contents."""
+    among = anchored[rows] & ~several[rows] & ~_flagged(judged, len(records))[rows]
+    identified = np.zeros(len(among), bool)
+    for column in identifiers.values():
+        identified |= column.codes[rows] >= 0
+    found = protection.copies(content[rows], records.order[rows], among, identified, policy.max_cluster)
+    if isinstance(rows, slice):
+        return found
+    own = rows.astype(np.int32)
+    return Copies(own[found.first], own[found.copy], found.crowd)
 
 
-def _hashed(records: RecordSet, identifiers: Identifiers, rows: npt.NDArray[np.int64]) -> Hashes:
-    """Columns without a value leave no trace, so that columns that come later change no hash."""
-    key = np.full(len(rows), _SEED, np.uint64)
+def _contents(records: RecordSet, identifiers: Identifiers, rows: Places) -> Hashes:
+    """Hash of all that each of the rows says.
+
+    Columns without a value leave no trace, so that columns that come later change no hash.
+    """
+    key = np.full(len(records), _SEED, np.uint64)[rows]
     for name in sorted(records.columns):
         column = records.columns[name]
         key = _mixed(key, column.codes[rows], records.spaces[column.space].hashes, name)

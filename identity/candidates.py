@@ -79,7 +79,7 @@ class Candidates:
         return self.chunks()
 
     def chunks(self, size: int = CHUNK) -> Iterator[tuple[Rows, Rows]]:
-        """The pairs, at most ``size`` at a time."""
+        """The pairs, at most ``size`` at a time; one such iterator serves one thread at a time."""
         seen = np.full(self._size, -1, np.int32)
         state = np.zeros(3, np.int64)
         given = (self.rows, self._number, *self._entries, self._members, self._spans.copy(), seen, state)

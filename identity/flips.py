@@ -101,19 +101,20 @@ class _Both:
     @classmethod
     def of(cls, keys: Sequence[Key], active: Flags, order: Hashes, change: Change) -> _Both:
         """Put the former selves of changed records behind the records, where their values differ."""
-        changed = np.zeros(len(active), bool)
+        changed, before = np.zeros(len(active), bool), active.copy()
         changed[change.rows] = True
-        if change.past is None:
-            before = active.copy()
-            before[change.rows] = change.was
+        before[change.rows] = change.was
+        moved = _moved(keys, change, len(active))
+        more = len(moved)
+        if change.past is None or not more:
             return cls(keys, before, active, changed, order)
-        more = len(change.rows)
+        before[change.rows[moved]] = False
         return cls(
-            [_behind(key, past, len(active)) for key, past in zip(keys, change.past, strict=True)],
-            np.concatenate([active & ~changed, change.was]),
+            [_behind(key, past, moved, len(active)) for key, past in zip(keys, change.past, strict=True)],
+            np.concatenate([before, np.ones(more, bool)]),
             np.concatenate([active, np.zeros(more, bool)]),
             np.concatenate([changed, np.ones(more, bool)]),
-            np.concatenate([order, order[change.rows]]),
+            np.concatenate([order, order[change.rows[moved]]]),
         )
 
     def past_counts(self, counts: Counts) -> Counts:
@@ -138,15 +139,34 @@ def _as_several(key: Key) -> Key:
     return replace(key, several=(rows, key.codes[rows]))
 
 
-def _behind(key: Key, past: Key, size: int) -> Key:
+def _moved(keys: Sequence[Key], change: Change, size: int) -> Starts:
+    """Places in ``change.rows`` of records that were active with other values than now."""
+    differs = np.zeros(len(change.rows), bool)
+    place = np.full(size, -1, np.int64)
+    place[change.rows] = np.arange(len(change.rows))
+    for key, past in zip(keys, change.past or (), strict=False):
+        differs |= key.codes[change.rows] != past.codes
+        if key.several and past.several:
+            now = place[key.several[0]]
+            here = now >= 0
+            packed = (now[here] << 32) | key.several[1][here]
+            other = np.setxor1d(packed, (past.several[0].astype(np.int64) << 32) | past.several[1])
+            differs[other >> 32] = True
+    return np.flatnonzero(differs & change.was)
+
+
+def _behind(key: Key, past: Key, moved: Starts, size: int) -> Key:
+    """The key with the former values of the moved records behind it."""
     several = None
     if key.several and past.several:
-        record, value = past.several
+        number = np.full(len(past.codes), -1, np.int32)
+        number[moved] = np.arange(size, size + len(moved), dtype=np.int32)
+        record = number[past.several[0]]
         several = (
-            np.concatenate([key.several[0], record + np.int32(size)]),
-            np.concatenate([key.several[1], value]),
+            np.concatenate([key.several[0], record[record >= 0]]),
+            np.concatenate([key.several[1], past.several[1][record >= 0]]),
         )
-    return replace(key, codes=np.concatenate([key.codes, past.codes]), several=several)
+    return replace(key, codes=np.concatenate([key.codes, past.codes[moved]]), several=several)
 
 
 def _crossed(both: _Both, after: Counts, before: Counts, cap: int, limits: Limits) -> tuple[Flags, Flags]:

@@ -197,7 +197,8 @@ def both_wide(mask: Any, both: Any, one: Any, two: Any, ordered: Any, table: Any
         here = (table[first >> np.uint64(6)] >> (first & np.uint64(63))) & np.uint64(1)
         there = (table[second >> np.uint64(6)] >> (second & np.uint64(63))) & np.uint64(1)
         out[held] = row
-        held += np.int64(here & there)
+        if here & there:
+            held += 1
     return held
 
 

@@ -47,7 +47,7 @@ GROUP BY 1, 2 ORDER BY count(b.word) DESC, 1, 2 LIMIT 1
 """
 
 
-def compare(  # noqa: PLR0913 - the workspace's three parts, and the question
+def compare(
     lake: Lake,
     ledger: Ledger,
     settings: Settings,

@@ -117,7 +117,8 @@ def find_mistakes(
             "SELECT (SELECT count(*) FROM merge_parts), (SELECT count(*) FROM miss_parts), count(*) FROM chosen"
         ).fetchall()[0]
         patterns = tuple(Pattern(*row) for row in con.sql(_PATTERNS_SQL).fetchall())
-        rows = con.sql(_ranked_sql(most)).to_arrow_table().to_pylist()
+        con.execute(f"CREATE TEMP TABLE shown AS {_ranked_sql(most)}")
+        rows = con.sql("FROM shown ORDER BY kind, rank").to_arrow_table().to_pylist()
         sides = _sides(con)
     levels = _levels(rows, evidence)
     return Mistakes(
@@ -190,16 +191,20 @@ GROUP BY ALL"""
 
 
 _CHOSEN_SQL = f"""
+CREATE TEMP TABLE near AS
+SELECT * FROM facts SEMI JOIN (
+  SELECT left_row AS record FROM candidates UNION SELECT right_row FROM candidates) USING (record);
 CREATE TEMP TABLE rarity AS
-SELECT field, norm, log2(sum(n) OVER (PARTITION BY field) / n) AS bits
-FROM (SELECT field, norm, count(*) AS n FROM facts GROUP BY ALL);
+SELECT field, norm, log2(any_value(total) / count(*)) AS bits
+FROM facts SEMI JOIN near USING (field, norm)
+JOIN (SELECT field, count(*) AS total FROM facts GROUP BY ALL) USING (field) GROUP BY ALL;
 CREATE TEMP TABLE compared AS
 SELECT kind, part, left_row, right_row, l.field, any_value(l.value) AS left_value,
   any_value(r.value) AS right_value, bool_or(l.norm = r.norm) AS same,
   bool_or(jaro_winkler_similarity(l.norm, r.norm) >= {_ALIKE}) AS alike,
   coalesce(max(bits) FILTER (l.norm = r.norm), 0) AS bits
-FROM candidates JOIN facts l ON l.record = left_row
-JOIN facts r ON r.record = right_row AND r.field = l.field
+FROM candidates JOIN near l ON l.record = left_row
+JOIN near r ON r.record = right_row AND r.field = l.field
 JOIN rarity ON rarity.field = l.field AND rarity.norm = l.norm
 GROUP BY ALL;
 CREATE TEMP TABLE chosen AS
@@ -236,11 +241,11 @@ WHERE rank <= {most} ORDER BY kind, rank"""
 def _sides(con: duckdb.DuckDBPyConnection) -> dict[tuple[int, int], tuple[Side, ...]]:
     """All fields of the pairs that were chosen, also those that only one of the two records has."""
     rows = con.sql(
-        f"""WITH pairs AS (SELECT DISTINCT left_row, right_row FROM chosen),
+        f"""WITH pairs AS (SELECT DISTINCT left_row, right_row FROM shown),
             l AS (SELECT left_row, right_row, field, list(value ORDER BY value) AS v, list(norm) AS n
-                  FROM pairs JOIN facts ON record = left_row GROUP BY ALL),
+                  FROM pairs JOIN near ON record = left_row GROUP BY ALL),
             r AS (SELECT left_row, right_row, field, list(value ORDER BY value) AS v, list(norm) AS n
-                  FROM pairs JOIN facts ON record = right_row GROUP BY ALL)
+                  FROM pairs JOIN near ON record = right_row GROUP BY ALL)
             SELECT left_row, right_row, field, array_to_string(l.v, ', '), array_to_string(r.v, ', '),
               CASE WHEN l.n IS NULL OR r.n IS NULL THEN NULL WHEN list_has_any(l.n, r.n) THEN 'same'
                 WHEN jaro_winkler_similarity(l.n[1], r.n[1]) >= {_ALIKE} THEN 'similar' ELSE 'differs' END

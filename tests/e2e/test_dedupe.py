@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -270,15 +270,20 @@ def test_a_file_that_is_not_there_is_answered_with_its_neighbour(tmp_path: Path,
     assert f"Did you mean {tmp_path / 'people.csv'}?" in capsys.readouterr().err
 
 
+def _cpu_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.serial
 def test_a_thousand_rows_take_under_three_seconds_and_start_nothing_heavy(tmp_path: Path) -> None:
     call = ["dedupe", str(PEOPLE / "fake_1000.parquet"), "--out", str(tmp_path / "out.csv")]
     code = f"import sys; from cdp.cli.main import run; print(run({call!r})); print(*sys.modules)"
     best = float("inf")
-    for _ in range(2):
-        started = time.perf_counter()
+    for _ in range(2):  # in CPU-seconds, which other work on the machine does not change
+        before = _cpu_seconds_of_children()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, _cpu_seconds_of_children() - before)
     status, modules = done.stdout.splitlines()
     assert status == "0"
     assert not set(modules.split()) & {"dagster", "great_expectations", "pydantic", "rich"}

@@ -115,13 +115,10 @@ def estimate(
     weight = outside / max(random.shape[1], 1)
     background = _level_counts(random, np.full(random.shape[1], weight), comparisons)
     match = [np.array(c.match) for c in comparisons]
-    # To begin with, every pair counts as one of strangers: outside the candidates alone, the values that
+    # To begin with, pairs are told apart by the shipped beliefs: outside the candidates alone, the values that
     # blocks are made of hardly ever agree, and whatever shares one would look like a match.
     counts = candidates.counts.astype(np.float64)
-    everything = _level_counts(candidates.patterns, counts, comparisons)
-    unrelated = [
-        _normal(n + b + _prior_u(c)) for n, b, c in zip(everything, background, comparisons, strict=True)
-    ]
+    unrelated = [np.array(c.unrelated) for c in comparisons]
     related = [_related(c, u) for c, u in zip(comparisons, unrelated, strict=True)]
     scale = records / (pairs + _STRANGERS)
     match_rate, related_rate = 0.3 * scale, 0.15 * scale

@@ -34,7 +34,7 @@ from identity.comparisons import (
     of_text,
 )
 from identity.features import FeatureStore, Texts, common_words
-from identity.kernels import levels as kernels
+from identity.kernels import levels, names, places
 from identity.recordset import RecordSet
 from identity.values import Multi
 
@@ -209,13 +209,11 @@ class _Binder:
 
     def names(self, rows: tuple[int, int]) -> Step:
         given, surname = self.codes("given_name")[0], self.codes("surname")[0]
-        t, n = self.texts("name"), self.feature("names", "name")
+        both, n = np.stack([given, surname], axis=1), self.feature("names", "name")
 
         def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
             first, last = np.empty(len(left), np.int8), np.empty(len(left), np.int8)
-            kernels.names(
-                left, right, given, surname, t.text, t.start, t.bits, t.over, n.family, n.part, n.sound, first, last
-            )
+            names.names(left, right, both, n.text, n.packed, n.family, n.part, first, last)
             return first, last
 
         return Step(rows, fill, (given, surname), ("name", "name"), "names", cost=30.0)
@@ -231,10 +229,9 @@ class _Binder:
 
         def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
             out = np.empty(len(left), np.int8)
-            kernels.address(
+            places.address(
                 left, right, region[0], postcode[0], city[0], street[0], number[0],
-                p.text, p.start, p.bits, c.text, c.start, c.bits, c.over,
-                s.text, s.start, s.bits, s.over, words, rank, out,
+                p.text, p.packed, c.text, c.packed, s.text, s.packed, words, rank, out,
             )  # fmt: skip
             return (out,)
 
@@ -266,27 +263,27 @@ class _Binder:
     def _measure(self, name: str, codes: Codes, space: str, exact: int) -> Fill:
         """The kernel of one column, with its features."""
         if name in ("suffix", "gender", "record_type") or not space:
-            return partial(_one, kernels.same, (codes, exact))
+            return partial(_one, levels.same, (codes, exact))
         t = self.texts(space)
         if name == "birth_date":
             number = self.feature("dates", space).number
-            return partial(_one, kernels.birth_date, (codes, number, t.text, t.start, t.bits))
+            return partial(_one, levels.birth_date, (codes, number, t.text, t.packed))
         if name == "email":
             e = self.feature("emails", space)
             rare = ~np.isin(e.domain, self.usual.domains)
-            return partial(_one, kernels.email, (codes, t.text, t.start, t.bits, e.local, e.length, rare))
+            return partial(_one, levels.email, (codes, t.text, t.packed, e.local, e.length, rare))
         if name == "phone":
-            return partial(_one, kernels.phone, (codes, t.text, t.start, t.bits))
+            return partial(_one, levels.phone, (codes, t.text, t.packed))
         if name == "identifier":
-            return partial(_one, kernels.near, (codes, t.text, t.start, t.bits, 1, 5, 1, exact))
+            return partial(_one, levels.near, (codes, t.text, t.packed, 1, 5, 1, exact))
         if name == "middle_name":
-            return partial(_one, kernels.middle_name, (codes, t.text, t.start, t.bits, t.over))
+            return partial(_one, names.middle_name, (codes, t.text, t.packed))
         if name == "company":
             values = self.records.spaces[space].texts
             c = self.features.get("companies", space, values, common=self.usual.words)
             parts = (c.words, c.rare, c.mass, c.digits, c.joined, c.acronym)
-            return partial(_one, kernels.company, (codes, t.text, t.start, t.bits, *parts))
-        return partial(_one, kernels.alike, (codes, t.text, t.start, t.bits, t.over, 0.88, 1, exact))
+            return partial(_one, places.company, (codes, t.text, t.packed, *parts))
+        return partial(_one, levels.alike, (codes, t.text, t.packed, 0.88, 1, exact))
 
 
 def _one(kernel: Callable[..., None], arguments: tuple[Any, ...], left: Rows, right: Rows) -> tuple[Levels, ...]:
@@ -307,7 +304,7 @@ def _any_shared(fill: Fill, column: Multi, size: int, exact: int) -> Fill:
 
     def shared(left: Rows, right: Rows) -> tuple[Levels, ...]:
         (out,) = fill(left, right)
-        kernels.share_value(left, right, begin, value, exact, out)
+        levels.share_value(left, right, begin, value, exact, out)
         return (out,)
 
     return shared

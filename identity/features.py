@@ -16,54 +16,57 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.kernels.buffers import views
 from identity.kernels.hashing import hash_texts
-from identity.kernels.levels import signatures, to_utf16
+from identity.kernels.names import mark
+from identity.kernels.strings import pack, to_utf16
+from identity.normalise import fast
 from identity.normalise.nicknames import families
-from identity.normalise.text import consonant_code
+from identity.normalise.fast_sounds import consonant_codes
 
 Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Values as UTF-16 code units in one buffer (value v: ``text[start[v]:start[v + 1]]``) with signatures."""
+    """Values as UTF-16 code units in one buffer, with what kernels read first (``packed``, see there)."""
 
     text: npt.NDArray[np.uint16]
-    start: npt.NDArray[np.int64]
-    bits: Hashes
-    over: npt.NDArray[np.uint8]
+    packed: Hashes
 
     @classmethod
     def of(cls, values: pa.Array) -> Texts:
         """Read the values of an Arrow string array."""
-        array = pc.cast(values, pa.large_string())
-        offsets = np.frombuffer(array.buffers()[1], np.int64, len(array) + 1, array.offset * 8)
-        data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+        data, offsets = views(values)
         text = np.empty(int(offsets[-1] - offsets[0]), np.uint16)
-        start = np.empty(len(array) + 1, np.int64)
+        start = np.empty(len(values) + 1, np.int64)
         used = to_utf16(data, offsets, text, start)
-        bits, over = np.zeros(len(array), np.uint64), np.zeros(len(array), np.uint8)
         text = text[:used].copy() if used < len(text) else text
-        signatures(text, start, bits, over)
-        return cls(text, start, bits, over)
+        packed = np.zeros((len(values), 2), np.uint64)
+        pack(text, start, packed)
+        return cls(text, packed)
 
     def joined(self, other: Texts) -> Texts:
         """These values, then the other's."""
-        return Texts(
-            np.concatenate([self.text, other.text]),
-            np.concatenate([self.start, other.start[1:] + self.start[-1]]),
-            np.concatenate([self.bits, other.bits]),
-            np.concatenate([self.over, other.over]),
-        )
+        packed = np.concatenate([self.packed, other.packed])
+        packed[len(self.packed) :, 1] += np.uint64(len(self.text) << _START)
+        return Texts(np.concatenate([self.text, other.text]), packed)
+
+
+_START = 34  # the bit from which on the second word holds where a text starts
 
 
 @dataclass(frozen=True)
 class NameFeatures:
-    """Of names: ids of nickname families (0 pads), hashes of the name's parts (0 pads), hash of its sound."""
+    """Of names: ids of nickname families (0 pads), hashes of the name's parts (0 pads), hash of its sound.
+
+    ``text`` and ``packed``: as in ``Texts``, with flags, and with the hash of the sound (0 for none) as third word.
+    """
 
     family: npt.NDArray[np.int32]
     part: Hashes
-    sound: Hashes
+    text: npt.NDArray[np.uint16]
+    packed: Hashes
 
     @classmethod
     def of(cls, values: pa.Array) -> NameFeatures:
@@ -76,8 +79,23 @@ class NameFeatures:
         found = pc.index_in(values, value_set=pa.array(list(known), values.type))
         family = table[pc.fill_null(found, len(known)).to_numpy(zero_copy_only=False)]
         texts = values.to_pylist()
-        sound = _hash_or_zero([consonant_code(text.replace(" ", "")) for text in texts])
-        return cls(family, _parts(values, texts), sound)
+        sound = hash_texts(consonant_codes(values))
+        sound[fast.flags(pc.equal(pc.binary_length(consonant_codes(values)), 0))] = 0
+        read = Texts.of(values)
+        packed = np.concatenate([read.packed, sound[:, None], np.zeros((len(texts), 1), np.uint64)], axis=1)
+        mark(packed, family, fast.flags(pc.match_substring(values, " ")))
+        return cls(family, _parts(values, texts), read.text, packed)
+
+    def joined(self, other: NameFeatures) -> NameFeatures:
+        """These names, then the other's."""
+        packed = np.concatenate([self.packed, other.packed])
+        packed[len(self.packed) :, 1] += np.uint64(len(self.text) << _START)
+        return NameFeatures(
+            np.concatenate([self.family, other.family]),
+            np.concatenate([self.part, other.part]),
+            np.concatenate([self.text, other.text]),
+            packed,
+        )
 
 
 def _parts(values: pa.Array, texts: list[str]) -> Hashes:
@@ -209,7 +227,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
 
 def joined(first: Any, second: Any) -> Any:
     """Features of values one after the other."""
-    if isinstance(first, Texts):
+    if isinstance(first, Texts | NameFeatures):
         return first.joined(second)
     parts = (np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(first))
     return type(first)(*parts)

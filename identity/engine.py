@@ -19,6 +19,7 @@ from identity.clusters import Clustered, Region, cluster, given_names, replaced
 from identity.comparer import bind
 from identity.components import Edges, Ints, RowPairs, Rows, concat_edges, rows_of_components
 from identity.features import FeatureStore
+from identity.growing import extended
 from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
@@ -68,7 +69,7 @@ def scorer_of(
                 known = past[row] if past else None
                 known = np.empty(0, np.int32) if known is None else known
                 fresh = frequency.table(records.spaces[space].hashes[len(known) :])
-                tables[row] = np.concatenate([known, fresh])
+                tables[row] = extended(known, fresh)
     return Scorer(comparer, version.model, tuple(tables))
 
 

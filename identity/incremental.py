@@ -15,6 +15,7 @@ from identity.encode import encode
 from identity.engine import Progress, advance, find_rows
 from identity.recordset import append
 from identity.state import State
+from identity.stored import load, save
 
 
 @dataclass(frozen=True)
@@ -56,4 +57,4 @@ def update(
     )
 
 
-__all__ = ["Batch", "update"]
+__all__ = ["Batch", "load", "save", "update"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from identity.kernels.buffers import concat
+from identity.growing import extended, extended_texts
 from identity.kernels.codes import gather
 from identity.values import NEVER, NO_TIMES, Codes, Column, Flags, Hashes, Multi, Times, Values
 
@@ -79,14 +79,14 @@ def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValu
 def append(state: RecordSet, batch: RecordSet) -> RecordSet:
     """The records of the state, then those of the batch; codes of the state stay as they are.
 
-    Python's work is in proportion to the batch; what stands is copied at most. A record key may come again:
+    The work is in proportion to the batch: what stands is copied once at most (see ``growing``). A record key may come again:
     which of its rows counts is the caller's matter.
     """
     spaces, mapping = _spaces(state.spaces, batch.spaces)
     sizes = (len(state), len(batch))
     return RecordSet(
-        concat([state.keys, batch.keys]),
-        np.concatenate([state.order, batch.order]),
+        extended_texts(state.keys, batch.keys),
+        extended(state.order, batch.order),
         spaces,
         _columns(state.columns, batch.columns, mapping, sizes),
         _columns(state.keys_only, batch.keys_only, mapping, sizes),
@@ -120,7 +120,7 @@ def _columns(
             parts[0] = state[name].codes
         if name in batch:
             parts[1] = gather(mapping[batch[name].space], batch[name].codes)
-        made[name] = Column((state.get(name) or batch[name]).space, np.concatenate(parts))
+        made[name] = Column((state.get(name) or batch[name]).space, extended(*parts))
     return made
 
 
@@ -142,9 +142,9 @@ def _multis(
         own = mapping.get(space, np.empty(0, dtype=np.int32))
         made[name] = Multi(
             space,
-            np.concatenate([first.record, second.record + np.int32(sizes[0])]),
-            np.concatenate([first.value, gather(own, second.value)]),
-            np.concatenate([first.codes, gather(own, second.codes)]),
+            extended(first.record, second.record + np.int32(sizes[0])),
+            extended(first.value, gather(own, second.value)),
+            extended(first.codes, gather(own, second.codes)),
             _times(first, second),
         )
     return made
@@ -158,4 +158,4 @@ def _times(first: Multi, second: Multi) -> Times:
     if not len(first.seen) and not len(second.seen):
         return NO_TIMES
     parts = [m.seen if len(m.seen) else np.full(len(m.record), NEVER) for m in (first, second)]
-    return np.concatenate(parts)
+    return extended(*parts)

@@ -187,6 +187,11 @@ def _people(records: RecordSet) -> Codes:
     return np.full(len(records), -1, np.int32)
 
 
+def without_hubs(records: RecordSet, hubs: Mapping[Name, Flags]) -> dict[Name, Multi]:
+    """The identifiers of the records without the values that link nobody."""
+    return {name: _without(records, column, hubs[name]) for name, column in records.identifiers.items()}
+
+
 def _without(records: RecordSet, column: Multi, hubs: Flags) -> Multi:
     return protection.without(column, hubs, records.spaces[column.space].hashes) if hubs.any() else column
 

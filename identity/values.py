@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.growing import extended, extended_texts
 from identity.kernels import hashing
 from identity.kernels.buffers import MOST_BYTES, concat
 from identity.kernels.codes import count, gather
@@ -73,8 +74,8 @@ class Values:
         if not len(fresh):
             return self, codes
         codes[fresh] = np.arange(len(self), len(self) + len(fresh), dtype=np.int32)
-        texts = concat([self.texts, other.texts.take(pa.array(fresh))])
-        return Values(texts, np.concatenate([self.hashes, other.hashes[fresh]])), codes
+        texts = extended_texts(self.texts, other.texts.take(pa.array(fresh)))
+        return Values(texts, extended(self.hashes, other.hashes[fresh])), codes
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from identity import engine
 from identity.encode import encode
 from identity.features import FeatureStore
 from identity.fit import fit
-from identity.incremental import Batch
+from identity.incremental import Batch, load, save
 from identity.keys import Limits
 from identity.policy import IdentityPolicy, Limit
 from identity.state import State
@@ -54,7 +54,7 @@ class Setting:
     """Under which model, limits and policy a world is resolved."""
 
     cap: int = 3
-    limits: Limits = Limits(0, 2, 6)
+    limits: Limits = field(default_factory=lambda: Limits(0, 2, 6))
     policy: IdentityPolicy = field(default_factory=IdentityPolicy)
     fitted_late: bool = False
 
@@ -93,18 +93,26 @@ class World:
         removed: list[str] = []
         own = sorted(self.people)
         if kind in ("add", "late"):
-            changed = {self._key(draw): person(draw, late=kind == "late") for _ in range(size)}
+            changed = {self._key(): person(draw, late=kind == "late") for _ in range(size)}
         elif kind == "crowd":
             one = person(draw, late=False)
-            if draw.random() < 0.6:
-                one["identifiers"] = [i for i in one["identifiers"] if draw.random() < 0.3][:1]
-            changed = {self._key(draw): one for _ in range(size + draw.choice((0, 6, 12)))}
+            if draw.random() < 0.8:
+                one["identifiers"] = one["identifiers"][: draw.choice((0, 1, 1))]
+            if own and draw.random() < 0.5:
+                one = self.people[draw.choice(own)]
+            changed = {self._key(): one for _ in range(size + draw.choice((0, 8, 14)))}
+        elif kind == "family" and own:
+            one = self.people[draw.choice(own)]
+            for _ in range(size):
+                fields = {n: v for n, v in one["fields"].items() if draw.random() < 0.9}
+                found = [i for i in one["identifiers"] if draw.random() < 0.8]
+                changed[self._key()] = {"fields": fields, "identifiers": found}
         elif kind == "hub":
             shared = draw.choice([(k, "", v, 30) for k in ("email", "phone") for v in IDENTIFIERS[k]])
             for _ in range(size):
                 one = person(draw, late=False)
                 one["identifiers"].append(shared)
-                changed[self._key(draw)] = one
+                changed[self._key()] = one
         elif kind == "change":
             changed = {key: person(draw, late=True) for key in draw.sample(own, min(size, len(own)))}
         elif kind == "touch":
@@ -136,7 +144,7 @@ class World:
         records, found = tables(changed)
         return Batch(records, found, pa.array([*removed, "nobody"], pa.string()) if removed else None)
 
-    def _key(self, draw: random.Random) -> str:
+    def _key(self) -> str:
         self.count += 1
         return f"k{self.count}"
 
@@ -216,6 +224,20 @@ def full(
     return engine.advance(None, encoded, live, world.judgements(), setting.policy, version, FeatureStore())
 
 
+def stored(state: State) -> State:
+    """The state after it was written and read."""
+    parts: dict[str, Any] = {}
+    for name, part in save(state).items():
+        if isinstance(part, bytes):
+            parts[name] = part
+            continue
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, part.schema) as writer:
+            writer.write_table(part)
+        parts[name] = pa.ipc.open_file(sink.getvalue()).read_all()
+    return load(parts)
+
+
 def told(state: State) -> dict[str, Any]:
     """What a resolution says, by record key and text: equal for equal resolutions."""
     keys = np.array(state.records.keys.to_pylist(), object)
@@ -274,4 +296,4 @@ POLICIES = (
     ),
     IdentityPolicy(threshold=0.9, unique=frozenset({"user_id", "device"}), max_cluster=0),
 )
-STEPS = ("add", "add", "late", "crowd", "hub", "change", "touch", "touch", "remove", "return", "judge", "unjudge", "none")
+STEPS = ("add", "add", "late", "crowd", "family", "family", "hub", "change", "touch", "touch", "remove", "return", "judge", "unjudge", "none")

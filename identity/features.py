@@ -7,7 +7,6 @@ that an increment works out those of its new values only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.growing import extended
 from identity.kernels.buffers import views
 from identity.kernels.hashing import hash_texts
 from identity.kernels.names import mark
@@ -48,9 +48,9 @@ class Texts:
 
     def joined(self, other: Texts) -> Texts:
         """These values, then the other's."""
-        packed = np.concatenate([self.packed, other.packed])
+        packed = extended(self.packed, other.packed)
         packed[len(self.packed) :, 1] += np.uint64(len(self.text) << _START)
-        return Texts(np.concatenate([self.text, other.text]), packed)
+        return Texts(extended(self.text, other.text), packed)
 
 
 _START = 34  # the bit from which on the second word holds where a text starts
@@ -88,12 +88,12 @@ class NameFeatures:
 
     def joined(self, other: NameFeatures) -> NameFeatures:
         """These names, then the other's."""
-        packed = np.concatenate([self.packed, other.packed])
+        packed = extended(self.packed, other.packed)
         packed[len(self.packed) :, 1] += np.uint64(len(self.text) << _START)
         return NameFeatures(
-            np.concatenate([self.family, other.family]),
-            np.concatenate([self.part, other.part]),
-            np.concatenate([self.text, other.text]),
+            extended(self.family, other.family),
+            extended(self.part, other.part),
+            extended(self.text, other.text),
             packed,
         )
 
@@ -215,21 +215,22 @@ def _word_table(pieces: list[list[str]], width: int) -> Hashes:
     return table
 
 
-MAKERS: dict[str, Callable[..., Any]] = {
-    "texts": Texts.of,
-    "names": NameFeatures.of,
-    "emails": EmailFeatures.of,
-    "dates": DateFeatures.of,
-    "streets": StreetFeatures.of,
-    "companies": CompanyFeatures.of,
+KINDS: dict[str, Any] = {
+    "texts": Texts,
+    "names": NameFeatures,
+    "emails": EmailFeatures,
+    "dates": DateFeatures,
+    "streets": StreetFeatures,
+    "companies": CompanyFeatures,
 }
+"""Features by the name of their kind: dataclasses of arrays, made by ``of``."""
 
 
 def joined(first: Any, second: Any) -> Any:
     """Features of values one after the other."""
     if isinstance(first, Texts | NameFeatures):
         return first.joined(second)
-    parts = (np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in fields(first))
+    parts = (extended(getattr(first, f.name), getattr(second, f.name)) for f in fields(first))
     return type(first)(*parts)
 
 
@@ -246,10 +247,18 @@ class FeatureStore:
         """
         size, found = self._found.get((space, kind), (0, None))
         if found is None or size < len(values):
-            fresh = MAKERS[kind](values.slice(size), **given)
+            fresh = KINDS[kind].of(values.slice(size), **given)
             found = fresh if found is None else joined(found, fresh)
             self._found[space, kind] = len(values), found
         return found
+
+    def known(self) -> list[tuple[tuple[str, str], tuple[int, Any]]]:
+        """What is known: (space, kind) with the number of values and their features."""
+        return sorted(self._found.items(), key=lambda item: item[0])
+
+    def put(self, space: str, kind: str, size: int, found: Any) -> None:
+        """Take features that were known before."""
+        self._found[space, kind] = size, found
 
     def fork(self) -> FeatureStore:
         """A store that may go on with other values, without touching this one."""

@@ -219,19 +219,17 @@ class _Binder:
         return Step(rows, fill, (given, surname), ("name", "name"), "names", cost=30.0)
 
     def address(self, row: int, comparison: Comparison) -> Step:
-        region, postcode, city, street, number = (
-            self.codes(role) for role in ("region", "postcode", "city", "street", "street_number")
-        )
-        p, c, s = self.texts(postcode[1]), self.texts(city[1]), self.texts(street[1])
-        words = self.feature("streets", street[1]).words
+        found = [self.codes(role) for role in ("region", "postcode", "city", "street", "street_number")]
+        columns = np.stack([codes for codes, _ in found], axis=1)
+        p, c, s = (self.texts(space) for _, space in found[1:4])
+        words = self.feature("streets", found[3][1]).words
         rank = np.array([comparison.levels.index(name) for name in _RANKS[comparison.name]], np.int8)
         telling, space = self.telling(comparison)
 
         def fill(left: Rows, right: Rows) -> tuple[Levels, ...]:
             out = np.empty(len(left), np.int8)
             places.address(
-                left, right, region[0], postcode[0], city[0], street[0], number[0],
-                p.text, p.packed, c.text, c.packed, s.text, s.packed, words, rank, out,
+                left, right, columns, p.text, p.packed, c.text, c.packed, s.text, s.packed, words, rank, out
             )  # fmt: skip
             return (out,)
 

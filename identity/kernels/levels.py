@@ -147,16 +147,21 @@ def share_value(left, right, begin, value, exact, out):  # type: ignore[no-untyp
 
 
 @_jit
-def expect(left, right, codes, adjustment, exact, other, absent, total):  # type: ignore[no-untyped-def]
-    """Add the most that a comparison may give, as far as equal and missing values tell."""
+def expect(left, right, codes, adjustment, first, exact, other, absent, total):  # type: ignore[no-untyped-def]
+    """Add the most that comparisons may give, as far as equal and missing values tell.
+
+    ``codes``: one column per comparison; ``adjustment``: those of all comparisons, from ``first`` on (-1: none).
+    """
     for i in range(len(left)):
-        a, b = codes[left[i]], codes[right[i]]
-        if a < 0 or b < 0:
-            total[i] += absent
-        elif a == b:
-            total[i] += exact + (adjustment[a] if len(adjustment) else 0)
-        else:
-            total[i] += other
+        a, b = left[i], right[i]
+        for k in range(codes.shape[1]):
+            one, two = codes[a, k], codes[b, k]
+            if one < 0 or two < 0:
+                total[i] += absent[k]
+            elif one == two:
+                total[i] += exact[k] + (adjustment[first[k] + one] if first[k] >= 0 else 0)
+            else:
+                total[i] += other[k]
 
 
 @_jit

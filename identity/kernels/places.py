@@ -41,11 +41,7 @@ def _all_inside(words, left, right):  # type: ignore[no-untyped-def]
 def address(  # type: ignore[no-untyped-def]
     left,
     right,
-    region,
-    postcode,
-    city,
-    street,
-    number,
+    columns,
     code_text,
     code_packed,
     city_text,
@@ -58,41 +54,43 @@ def address(  # type: ignore[no-untyped-def]
 ):
     """Fill the levels of ``comparisons.ADDRESS`` or ``PLACE``: one comparison over all columns of an address.
 
-    ``rank``: the levels of region, area, city, similar postcode, that and city, postcode, that in another city.
+    ``columns``: region, postcode, city, street and number of each record. ``rank``: the levels of region, area, city, similar postcode, that and city, postcode, that in another city.
     The levels that only streets reach are those of ADDRESS.
     """
     for i in range(len(left)):
         a, b = left[i], right[i]
         known = False
-        level = rank[0] if region[a] >= 0 and region[a] == region[b] else 0
+        level = rank[0] if columns[a, 0] >= 0 and columns[a, 0] == columns[b, 0] else 0
         near_code = False
         same_code = False
-        if postcode[a] >= 0 and postcode[b] >= 0:
+        if columns[a, 1] >= 0 and columns[b, 1] >= 0:
             known = True
-            same_code = postcode[a] == postcode[b]
-            near_code = same_code or is_near(code_text, code_packed, postcode[a], postcode[b], 1)
-            if near_code or _same_area(code_text, code_packed, postcode[a], postcode[b]):
+            same_code = columns[a, 1] == columns[b, 1]
+            near_code = same_code or is_near(code_text, code_packed, columns[a, 1], columns[b, 1], 1)
+            if near_code or _same_area(code_text, code_packed, columns[a, 1], columns[b, 1]):
                 level = rank[3] if near_code else rank[1]
         same_city = False
-        if city[a] >= 0 and city[b] >= 0:
+        if columns[a, 2] >= 0 and columns[b, 2] >= 0:
             known = True
-            same_city = city[a] == city[b] or is_alike(city_text, city_packed, city[a], city[b], 0.9)
+            same_city = columns[a, 2] == columns[b, 2] or is_alike(
+                city_text, city_packed, columns[a, 2], columns[b, 2], 0.9
+            )
             if same_code:
                 level = rank[5] if same_city else rank[6]
             elif same_city:
                 level = rank[4] if near_code else rank[2]
         elif same_code:
             level = rank[5]
-        if street[a] >= 0 and street[b] >= 0:
+        if columns[a, 3] >= 0 and columns[b, 3] >= 0:
             known = True
             here = same_city or near_code
             if (
-                street[a] == street[b]
-                or is_alike(street_text, street_packed, street[a], street[b], 0.9)
-                or _all_inside(street_words, street[a], street[b])
+                columns[a, 3] == columns[b, 3]
+                or is_alike(street_text, street_packed, columns[a, 3], columns[b, 3], 0.9)
+                or _all_inside(street_words, columns[a, 3], columns[b, 3])
             ):
-                numbered = number[a] >= 0 and number[b] >= 0
-                if numbered and number[a] == number[b]:
+                numbered = columns[a, 4] >= 0 and columns[b, 4] >= 0
+                if numbered and columns[a, 4] == columns[b, 4]:
                     level = 13 if here else 12
                 elif here:
                     level = 10 if numbered else 11

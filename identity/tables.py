@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from identity import engine
 from identity.evidence_table import EVIDENCE, scored
 from identity.held import HELD_BACK, held_table
 from identity.kernels import least as kernels
@@ -61,7 +62,7 @@ def uncertain(state: State, scorer: Scorer) -> pa.Table:
 def held_back(state: State) -> pa.Table:
     """What links nobody, or not fully, with the reason."""
     records = state.records
-    held = [*state.status.held, *state.clustered.noted, *state.clustered.held]
+    held = engine.held_back(state)
 
     def text(kind: str, namespace: str, code: int) -> str:
         space = records.identifiers[kind, namespace].space

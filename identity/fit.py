@@ -6,6 +6,7 @@ random pairs of all; so its cost hardly grows with the number of records, and th
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,12 +33,14 @@ from identity.model import (
 )
 from identity.modelreport import weight_histogram
 from identity.recordset import RecordSet
+from identity.scorer import THREADS
 from identity.status import Status
 from identity.values import Flags, Hashes
 from identity.version import Frequencies, ModelVersion
 
 _SAMPLED_PAIRS = 600_000
 _RANDOM_PAIRS = 400_000
+_PART = 1 << 16
 Rows = npt.NDArray[np.int32]
 
 
@@ -60,19 +63,27 @@ def fit(
     comparer = bind(effective, chosen, features, usual)
     sampled = _sampled(keys, now.active, records.order, cap, limits)
     left, right = _pairs(keys, now.active, records.order, cap, sampled.rows, limits)
-    found = histogram(comparer.levels(left, right), comparer.comparisons)
+    found = histogram(_levels(comparer, left, right), comparer.comparisons)
     size = int(now.active.sum())
     every = max(size * (size - 1) / 2, 1.0)
     one, two = _random(now.active, records.order)
     if sampled.share == 1.0:
         one, two = _others(one, two, left, right)
-    random = comparer.levels(one, two)
+    random = _levels(comparer, one, two)
     scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
     parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
     model = build(comparer.comparisons, parameters, threshold)
     told = _report(model, scaled, keys, now.active, cap, limits)
     frequencies = _frequencies(effective, comparer)
     return ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
+
+
+def _levels(comparer: Comparer, left: Rows, right: Rows) -> npt.NDArray[np.int8]:
+    """Levels of many pairs, by two threads."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = pool.map(lambda at: comparer.levels(left[at : at + _PART], right[at : at + _PART]), range(0, len(left), _PART))
+        empty = np.empty((len(comparer.plan), 0), np.int8)
+        return np.concatenate([empty, *parts], axis=1)
 
 
 def _report(

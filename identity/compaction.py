@@ -139,9 +139,6 @@ def _clustered(state: State, rows: _Numbers, values: Mapping[str, _Numbers]) -> 
         return rows.place[old[rows.kept]]
 
     return Clustered(
-        labels(found.start),
-        labels(found.component),
-        labels(found.linked),
         labels(found.labels),
         labels(found.region),
         _edges(found.inside, rows),

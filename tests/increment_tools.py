@@ -98,8 +98,10 @@ class World:
             one = person(draw, late=False)
             if draw.random() < 0.8:
                 one["identifiers"] = one["identifiers"][: draw.choice((0, 1, 1))]
-            if own and draw.random() < 0.5:
+            if own and draw.random() < 0.3:
                 one = self.people[draw.choice(own)]
+            elif draw.random() < 0.6:
+                one["fields"] |= {n: draw.choice(POOLS[n]) for n in ("given_name", "surname", "birth_date", "street")}
             changed = {self._key(): one for _ in range(size + draw.choice((0, 8, 14)))}
         elif kind == "family" and own:
             one = self.people[draw.choice(own)]
@@ -222,6 +224,16 @@ def full(
     encoded, _, _ = encode(records, identifiers, version.frozen)
     live = np.ones(len(encoded), bool)
     return engine.advance(None, encoded, live, world.judgements(), setting.policy, version, FeatureStore())
+
+
+def learned(world: World, names: Mapping[str, str]) -> dict[str, Any]:
+    """What comes of a world under a model that is learned from it, with text columns named otherwise."""
+    records, identifiers = tables(world.people, names)
+    encoded, _, frozen = encode(records, identifiers)
+    live = np.ones(len(encoded), bool)
+    now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
+    version = fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))
+    return told(full(world, Setting(), version, names=names))
 
 
 def stored(state: State) -> State:

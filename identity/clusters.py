@@ -50,9 +50,10 @@ Joins = tuple[str, Rows, Rows]
 class Clustered:
     """Clusters of N rows.
 
-    ``labels``: the row of least order of each cluster. ``region``: likewise of each region. ``inside``: good pairs inside clusters, ``copies``
-    records with their equal firsts; ``stated``: joins by identifiers as (type, left, right). ``lowest``: least
-    weight on each row's best path, NO_PATH for a row alone. ``held``: what linking held back, and suspicious clusters.
+    ``labels``: the row of least order of each cluster; ``region``: likewise of each region. ``inside``: good
+    pairs inside clusters, ``copies`` records with their equal firsts; ``stated``: joins by identifiers as
+    (type, left, right). ``lowest``: least weight on each row's best path, NO_PATH for a row alone. ``held``: what
+    linking held back, and suspicious clusters.
     """
 
     labels: Rows
@@ -192,7 +193,9 @@ def _weighed(edges: Edges, stated: list[Joins], judged: Judgements) -> Edges:
     return concat_edges([*parts, Edges(*must, np.full(len(must[0]), JUDGED, np.int32))])
 
 
-def replaced(before: Clustered, part: Clustered, region: Region, chosen: Flags, records: RecordSet) -> Clustered:
+def replaced(
+    before: Clustered, part: Clustered, region: Region, chosen: Flags, records: RecordSet
+) -> Clustered:
     """The clusters before a change with those of the ``chosen`` regions as they are now."""
     rows = region.rows
 

@@ -83,7 +83,8 @@ def _used(records: RecordSet, live: Flags) -> dict[str, Flags]:
 def _records(records: RecordSet, rows: _Numbers, values: Mapping[str, _Numbers]) -> RecordSet:
     def columns(found: Mapping[str, Column]) -> dict[str, Column]:
         return {
-            name: Column(c.space, gather(values[c.space].place, c.codes[rows.kept])) for name, c in found.items()
+            name: Column(c.space, gather(values[c.space].place, c.codes[rows.kept]))
+            for name, c in found.items()
         }
 
     def multis(found: Mapping[Name, Multi]) -> dict[Name, Multi]:

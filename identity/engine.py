@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from identity import keyring
 from identity.candidates import Change, emit, flips
@@ -33,6 +33,9 @@ from identity.state import State
 from identity.status import Changed, Status, restate, status
 from identity.values import Codes, Flags
 from identity.version import ModelVersion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Progress = Callable[[str], None]
 
@@ -71,7 +74,7 @@ def scorer_of(
     return Scorer(comparer, version.model, tuple(tables))
 
 
-def advance(
+def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a function of)
     before: State | None,
     records: RecordSet,
     live: Flags,
@@ -173,11 +176,11 @@ def _edges_again(before: State, world: _World, changed: Changed, counts: Counts)
     was = longer(before.status.active, len(records))[rows]
     change = Change(rows, was, _past(before, world.keys, rows) if changed.values else None)
     old, dirty = before.edges, changed.rows.copy()
-    known = {"counts": counts, "limits": version.limits}
+    order, cap, limits = records.order, version.cap, version.limits
     pairs = old.left, old.right
-    dirty[flips(world.keys, now.active, records.order, version.cap, change, pairs, **known)] = True
+    dirty[flips(world.keys, now.active, order, cap, change, pairs, counts=counts, limits=limits)] = True
     gone = np.flatnonzero(dirty[old.left] | dirty[old.right])
-    candidates = emit(world.keys, now.active, records.order, version.cap, dirty=dirty, **known)
+    candidates = emit(world.keys, now.active, order, cap, dirty=dirty, counts=counts, limits=limits)
     fresh = concat_edges(world.scorer.above(candidates, world.floor))
     ends = _between(_good(old.take(gone), world.threshold), _good(fresh, world.threshold))
     changed.tied[ends] = True
@@ -224,9 +227,7 @@ def _region(world: _World, edges: Edges, copies: Edges) -> Region:
     )  # fmt: skip
 
 
-def _cluster_again(
-    before: State, world: _World, changed: Changed, edges: Edges
-) -> tuple[Region, Clustered]:
+def _cluster_again(before: State, world: _World, changed: Changed, edges: Edges) -> tuple[Region, Clustered]:
     """Cluster the regions that a change touches."""
     past, tied, old = before.clustered, changed.tied, len(before.records)
     for one, two in ((world.judged.must, before.judged.must), (world.judged.cannot, before.judged.cannot)):
@@ -255,8 +256,8 @@ def _copies(world: _World, copies: Copies) -> Edges:
 
 def _between(one: RowPairs, two: RowPairs) -> Rows:
     """Rows of the pairs that are on one side only."""
-    packed = [(a.astype(np.int64) << 32) | b for a, b in (one, two)]
-    differ = np.setxor1d(*packed)
+    first, second = ((a.astype(np.int64) << 32) | b for a, b in (one, two))
+    differ = np.setxor1d(first, second)
     return np.concatenate([differ >> 32, differ & 0xFFFFFFFF]).astype(np.int32)
 
 

@@ -103,7 +103,9 @@ def restate(
     anchored = longer(before.anchored, size)
     anchored[rows] = _anchored(records, identifiers, live, judged, policy, rows)
 
-    equal = again | protection.having(content, np.concatenate([before.content[rows[rows < old]], content[rows]]))
+    equal = again | protection.having(
+        content, np.concatenate([before.content[rows[rows < old]], content[rows]])
+    )
     fresh = _copies(records, identifiers, content, anchored, several, judged, policy, np.flatnonzero(equal))
     gone, kept = before.copies.part(equal[before.copies.copy])
     copies = kept.joined(fresh)

@@ -271,7 +271,10 @@ def _read_records(reader: _Reader, outline: Mapping[str, Any]) -> RecordSet:
     return RecordSet(
         reader.texts("record_key"),
         reader.get("order"),
-        {space: Values(reader.texts(f"value/{space}"), reader.get(f"hash/{space}")) for space in outline["spaces"]},
+        {
+            space: Values(reader.texts(f"value/{space}"), reader.get(f"hash/{space}"))
+            for space in outline["spaces"]
+        },
         {name: Column(space, reader.get(f"column/{name}")) for name, space in outline["columns"]},
         {name: Column(space, reader.get(f"key/{name}")) for name, space in outline["keys_only"]},
         _read_multis(reader, "identifier", outline["identifiers"]),
@@ -281,7 +284,8 @@ def _read_records(reader: _Reader, outline: Mapping[str, Any]) -> RecordSet:
 
 def _read_multis(reader: _Reader, sort: str, names: list[list[str]]) -> dict[tuple[str, str], Multi]:
     return {
-        (kind, namespace): reader.multi(f"{sort}/{kind}/{namespace}", space) for kind, namespace, space in names
+        (kind, namespace): reader.multi(f"{sort}/{kind}/{namespace}", space)
+        for kind, namespace, space in names
     }
 
 

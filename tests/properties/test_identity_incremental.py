@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity import clusters, linkage, scorer
+from identity import clusters, linkage, scorer, tables
 from identity.candidates import Candidates
 from identity.compaction import compacted
-from identity.incremental import update
+from identity.incremental import changes, update
 from identity.keys import Limits
 from identity.version import ModelVersion
 from tests.increment_tools import (
@@ -54,6 +54,23 @@ def test_increments_equal_a_full_resolution(setting, seed, size, batches, betwee
         batch = world.step(kind, batch_seed, many)
         state = update(between(state), batch, world.judgements())
         assert not differences(told(state), told(full(world, setting, shuffle=batch_seed)))
+
+
+def by_key(state):
+    return {row["record_key"]: row for row in tables.clusters(state).to_pylist()}
+
+
+@given(SETTINGS, SEEDS, BATCHES)
+def test_what_an_update_tells_is_what_changed(setting, seed, batches):
+    world = World()
+    world.step("add", seed, 30)
+    state = full(world, setting)
+    for kind, batch_seed, many in batches:
+        before, state = state, update(state, world.step(kind, batch_seed, many), world.judgements())
+        past, now, found = by_key(before), by_key(state), changes(before, state)
+        told_now = {row["record_key"]: row for row in found.clusters.to_pylist()}
+        assert told_now == {key: row for key, row in now.items() if row != past.get(key)}
+        assert sorted(found.gone.to_pylist()) == sorted(past.keys() - now.keys())
 
 
 @given(SETTINGS, SEEDS, BATCHES, st.sampled_from([stored, compacted]))

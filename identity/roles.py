@@ -320,7 +320,7 @@ def _text(column: pa.ChunkedArray) -> pa.DictionaryArray:
     raw = read(column)
     blank = pc.equal(pc.utf8_trim_whitespace(raw.texts), "").to_numpy(zero_copy_only=False)
     codes = gather(np.where(blank, -1, np.arange(len(raw))).astype(np.int32), raw.codes)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), raw.texts)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pc.cast(raw.texts, pa.string()))
 
 
 def _keys(column: pa.ChunkedArray) -> pa.Array:

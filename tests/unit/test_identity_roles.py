@@ -115,3 +115,16 @@ def test_texts_that_agree_by_chance_are_no_evidence():
     )
     found = roles.assign(table)
     assert (found["plan"].role, found["birth_place"].role) == ("ignored", "text")
+
+
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_every_type_of_text_is_read(text):
+    rows = {
+        "id": ["1", "2"],
+        "name": ["Ada Byron"] * 2,
+        "email": ["a@x.org"] * 2,
+        "phone": ["+442079460958", None],
+    }
+    prepared = roles.prepare(pa.table({column: pa.array(values, text) for column, values in rows.items()}))
+    assert prepared.records["full_name"].to_pylist() == rows["name"]
+    assert prepared.identifiers.num_rows == 3

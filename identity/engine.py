@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from identity import keyring
+from identity.binding import Binding
 from identity.candidates import Change, emit, flips
 from identity.clusters import Clustered, Region, cluster, given_names, replaced
-from identity.comparer import bind
-from identity.components import Edges, Ints, RowPairs, Rows, concat_edges, exchanged, rows_of_components
+from identity.components import Edges, RowPairs, Rows, concat_edges, exchanged, rows_of_components
 from identity.features import FeatureStore
-from identity.growing import extended, longer
+from identity.growing import longer
 from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
@@ -57,21 +57,10 @@ def scorer_of(
     records: RecordSet,
     now: Status,
     features: FeatureStore,
-    past: Sequence[Codes | None] = (),
+    adjustments: Sequence[Codes | None] = (),
 ) -> Scorer:
-    """Bind a model version to records; ``past``: frequency adjustments of the first values of each comparison."""
-    effective = replace(records, identifiers=dict(now.identifiers))
-    comparer = bind(effective, version.plan, features, version.usual)
-    tables: list[Codes | None] = [None] * len(version.plan)
-    for step in comparer.steps:
-        for row, space in zip(step.rows, step.spaces, strict=True):
-            frequency = version.frequencies[row]
-            if frequency is not None and space in records.spaces:
-                known = past[row] if past else None
-                known = np.empty(0, np.int32) if known is None else known
-                fresh = frequency.table(records.spaces[space].hashes[len(known) :])
-                tables[row] = extended(known, fresh)
-    return Scorer(comparer, version.model, tuple(tables))
+    """Bind a model version to all records; ``adjustments``: by comparison, of the first values' frequencies."""
+    return Binding.of(version, records, now, features, adjustments).whole()
 
 
 def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a function of)
@@ -98,22 +87,22 @@ def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a
         were = before.judged.rows
         now, changed = restate(before.status, before.live, were, records, live, judged.rows, policy)
     keys = keyring.build(version.keys, records, now.identifiers, now.hubs)
-    scorer = scorer_of(version, records, now, features, before.adjustments if before else ())
-    threshold = threshold_of(version, policy)
-    world = _World(records, live, now, keys, judged, scorer, version, policy, threshold)
+    binding = Binding.of(version, records, now, features, before.adjustments if before else ())
+    world = _World(records, live, now, keys, judged, binding, policy, threshold_of(version, policy))
     progress("score")
     if before is None or changed is None:
         counts = count(keys, now.active)
-        edges = _all_edges(world, counts)
+        scorer = binding.whole()
+        edges = _all_edges(world, scorer, counts)
         progress("cluster")
         region = _region(world, edges, _copies(world, now.copies))
-        clustered = cluster(region, scorer.for_linkage, policy, threshold)
-        return world.state(edges, clustered, features, counts, region.rows)
+        clustered = cluster(region, scorer.for_linkage, policy, world.threshold)
+        return world.state(edges, clustered, counts, region.rows)
     counts = _recounted(before, world, changed)
     edges = _edges_again(before, world, changed, counts)
     progress("cluster")
     part, clustered = _cluster_again(before, world, changed, edges)
-    return world.state(edges, clustered, features, counts, part.rows)
+    return world.state(edges, clustered, counts, part.rows)
 
 
 @dataclass(frozen=True)
@@ -125,30 +114,32 @@ class _World:
     now: Status
     keys: list[Key]
     judged: Judgements
-    scorer: Scorer
-    version: ModelVersion
+    binding: Binding
     policy: IdentityPolicy
     threshold: int
+
+    @property
+    def version(self) -> ModelVersion:
+        """The model version."""
+        return self.binding.version
 
     @property
     def floor(self) -> int:
         """The least weight of pairs that are kept."""
         return self.threshold - DOUBT
 
-    def state(
-        self, edges: Edges, clustered: Clustered, features: FeatureStore, counts: Counts, renewed: Rows
-    ) -> State:
+    def state(self, edges: Edges, clustered: Clustered, counts: Counts, renewed: Rows) -> State:
         """The state that a resolution ends in."""
         return State(
             self.version, self.policy, self.records, self.live, self.now, self.keys, edges, clustered,
-            self.judged, features, self.scorer.adjustments, counts, renewed,
+            self.judged, self.binding.features, self.binding.adjustments, counts, renewed,
         )  # fmt: skip
 
 
-def _all_edges(world: _World, counts: Counts) -> Edges:
+def _all_edges(world: _World, scorer: Scorer, counts: Counts) -> Edges:
     active, order, version = world.now.active, world.records.order, world.version
     candidates = emit(world.keys, active, order, version.cap, counts=counts, limits=version.limits)
-    return concat_edges(world.scorer.above(candidates, world.floor))
+    return concat_edges(scorer.above(candidates, world.floor))
 
 
 def _recounted(before: State, world: _World, changed: Changed) -> Counts:
@@ -181,7 +172,7 @@ def _edges_again(before: State, world: _World, changed: Changed, counts: Counts)
     dirty[flips(world.keys, now.active, order, cap, change, pairs, counts=counts, limits=limits)] = True
     gone = np.flatnonzero(dirty[old.left] | dirty[old.right])
     candidates = emit(world.keys, now.active, order, cap, dirty=dirty, counts=counts, limits=limits)
-    fresh = concat_edges(world.scorer.above(candidates, world.floor))
+    fresh = world.binding.above(candidates, world.floor)
     ends = _between(_good(old.take(gone), world.threshold), _good(fresh, world.threshold))
     changed.tied[ends] = True
     return exchanged(old, gone, fresh)
@@ -237,11 +228,7 @@ def _cluster_again(before: State, world: _World, changed: Changed, edges: Edges)
     mine, _ = world.now.copies.part(chosen[world.now.copies.copy])
     near = edges.take(np.flatnonzero(chosen[edges.left]))
     part = _region(world, near, _copies(world, mine)).part(chosen)
-
-    def score(left: Rows, right: Rows) -> tuple[Ints, Ints]:
-        return world.scorer.for_linkage(part.rows[left], part.rows[right])
-
-    fresh = cluster(part, score, world.policy, world.threshold)
+    fresh = cluster(part, world.binding.part(chosen).scorer.for_linkage, world.policy, world.threshold)
     return part, replaced(past, fresh, part, chosen, world.records)
 
 
@@ -249,7 +236,7 @@ def _copies(world: _World, copies: Copies) -> Edges:
     """Copies that are sure to be one record with their first: equal contents have equal weights."""
     first, copy = copies.first[~copies.crowd], copies.copy[~copies.crowd]
     heads, place, which = np.unique(first, return_index=True, return_inverse=True)
-    weight = world.scorer.score(heads.astype(np.int32), copy[place]).weight
+    weight = world.binding.weights(heads.astype(np.int32), copy[place])
     sure = (weight >= world.threshold)[which]
     return Edges(first[sure], copy[sure], weight[which][sure])
 

@@ -105,6 +105,11 @@ class Scorer:
         household = household_term(self.model, related)
         return Pairs(left, right, levels, frequency, household, (total + household).astype(np.int32))
 
+    def ready(self) -> Scorer:
+        """The scorer with its tables made, which several threads would otherwise make each for itself."""
+        _ = self._bounds, self._order
+        return self
+
     def frequency_range(self) -> dict[str, dict[str, float]]:
         """Per comparison: how many values it knows, and the adjustment (bits) of the commonest and the rarest."""
         return {

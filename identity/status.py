@@ -119,15 +119,21 @@ def restate(
     tied = again | changed
     for found in (gone, fresh):
         tied[found.first] = tied[found.copy] = True
-    unnamed = live & ~anchored
+    present, unnamed = live.copy(), live & ~anchored
+    present[:old] |= was_live
     unnamed[:old] |= was_live & ~before.anchored
-    _tie(identifiers, tied, unnamed, policy)
+    _tie(identifiers, tied, present, unnamed, policy)
     now = Status(hubs, identifiers, content, several, anchored, active, copies, [*held, *copies.held()])
     return now, Changed(changed, tied, bool(turned[:old].any()))
 
 
-def _tie(identifiers: Identifiers, tied: Flags, unnamed: Flags, policy: IdentityPolicy) -> None:
-    """Add the rows that share a value with a tied one, where the value ties: unique, or a row without name has it."""
+def _tie(
+    identifiers: Identifiers, tied: Flags, present: Flags, unnamed: Flags, policy: IdentityPolicy
+) -> None:
+    """Add the rows that share a value with a tied one, where the value ties: unique, or a row without name has it.
+
+    ``present``: rows that count or did before the change.
+    """
     rows = tied.copy()
     for (kind, _), column in identifiers.items():
         touched = np.zeros(int(column.value.max()) + 1 if len(column.value) else 0, bool)
@@ -138,7 +144,7 @@ def _tie(identifiers: Identifiers, tied: Flags, unnamed: Flags, policy: Identity
             touched[:] = False
             touched[value[unnamed[record]]] = True
             record = record[touched[value]]
-        tied[record] = True
+        tied[record[present[record]]] = True
 
 
 def _hubs_again(

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from identity.comparisons import Comparison
-from identity.measures import Levels
+Levels = npt.NDArray[np.int8]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]

@@ -135,7 +135,8 @@ class Scorer:
     def _expected(self, left: Rows, right: Rows) -> Ints:
         """The most that each pair may weigh, as far as equal and missing values tell."""
         total = np.full(len(left), self.model.prior, np.int32)
-        kernels.expect(left, right, *self._bounds, total)
+        if self._tables:
+            kernels.expect(left, right, *self._bounds, total)
         return total
 
     @cached_property

@@ -28,6 +28,7 @@ from identity.components import (
     components,
     concat_edges,
     divide,
+    exchanged,
     named,
     no_rows,
     stars,
@@ -49,16 +50,12 @@ Joins = tuple[str, Rows, Rows]
 class Clustered:
     """Clusters of N rows.
 
-    ``linked``: labels before unnamed records found their place, ``labels`` after it (the row of least order of each
-    cluster). ``start`` and ``component``: groups to begin with, and components of good edges that fit. ``region``:
-    rows that are tied in any way, by the one of least order. ``inside``: good pairs inside clusters, ``copies``
-    records with their equal firsts; ``stated``: joins by identifiers as (type, left, right). ``lowest``: least
-    weight on each row's best path, NO_PATH for a row alone. ``held``: what linking held back, and suspicious clusters.
+    ``labels``: the row of least order of each cluster; ``region``: likewise of each region. ``inside``: good
+    pairs inside clusters, ``copies`` records with their equal firsts; ``stated``: joins by identifiers as
+    (type, left, right). ``lowest``: least weight on each row's best path, NO_PATH for a row alone. ``held``: what
+    linking held back, and suspicious clusters.
     """
 
-    start: Rows
-    component: Rows
-    linked: Rows
     labels: Rows
     region: Rows
     inside: Edges
@@ -150,9 +147,7 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     lowest = linkage.best_paths(labels, _weighed(concat_edges([inside, copies]), stated, judged))
     held = [*divided.held, *linked.held, *attached.held, *_suspicious(region, policy, labels)]
     ties = _ties(region, waiting, unique)
-    return Clustered(
-        start, divided.label, linked.labels, labels, ties, inside, copies, stated, lowest, held
-    )
+    return Clustered(labels, ties, inside, copies, stated, lowest, held)
 
 
 def _ties(region: Region, waiting: Flags, unique: RowPairs) -> Rows:
@@ -198,7 +193,9 @@ def _weighed(edges: Edges, stated: list[Joins], judged: Judgements) -> Edges:
     return concat_edges([*parts, Edges(*must, np.full(len(must[0]), JUDGED, np.int32))])
 
 
-def replaced(before: Clustered, part: Clustered, region: Region, chosen: Flags, records: RecordSet) -> Clustered:
+def replaced(
+    before: Clustered, part: Clustered, region: Region, chosen: Flags, records: RecordSet
+) -> Clustered:
     """The clusters before a change with those of the ``chosen`` regions as they are now."""
     rows = region.rows
 
@@ -209,8 +206,8 @@ def replaced(before: Clustered, part: Clustered, region: Region, chosen: Flags, 
         return found
 
     def edges(old: Edges, new: Edges) -> Edges:
-        kept = old.take(np.flatnonzero(~chosen[old.left]))
-        return concat_edges([kept, Edges(rows[new.left], rows[new.right], new.weight)])
+        fresh = Edges(rows[new.left], rows[new.right], new.weight)
+        return exchanged(old, np.flatnonzero(chosen[old.left]), fresh)
 
     stated = [(kind, left[~chosen[left]], right[~chosen[left]]) for kind, left, right in before.stated]
     stated += [(kind, rows[left], rows[right]) for kind, left, right in part.stated]
@@ -221,9 +218,6 @@ def replaced(before: Clustered, part: Clustered, region: Region, chosen: Flags, 
     kept = [h for h in before.held if not _concerns(h, chosen, gone)]
     fresh = [h if h.what == "identifier" else replace(h, place=int(rows[h.place])) for h in part.held]
     return Clustered(
-        labels(before.start, part.start),
-        labels(before.component, part.component),
-        labels(before.linked, part.linked),
         labels(before.labels, part.labels),
         labels(before.region, part.region),
         edges(before.inside, part.inside),

@@ -83,7 +83,8 @@ def _used(records: RecordSet, live: Flags) -> dict[str, Flags]:
 def _records(records: RecordSet, rows: _Numbers, values: Mapping[str, _Numbers]) -> RecordSet:
     def columns(found: Mapping[str, Column]) -> dict[str, Column]:
         return {
-            name: Column(c.space, gather(values[c.space].place, c.codes[rows.kept])) for name, c in found.items()
+            name: Column(c.space, gather(values[c.space].place, c.codes[rows.kept]))
+            for name, c in found.items()
         }
 
     def multis(found: Mapping[Name, Multi]) -> dict[Name, Multi]:
@@ -139,9 +140,6 @@ def _clustered(state: State, rows: _Numbers, values: Mapping[str, _Numbers]) -> 
         return rows.place[old[rows.kept]]
 
     return Clustered(
-        labels(found.start),
-        labels(found.component),
-        labels(found.linked),
         labels(found.labels),
         labels(found.region),
         _edges(found.inside, rows),

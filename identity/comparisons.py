@@ -162,7 +162,15 @@ COMPANY = Comparison(
 )
 # Two branches of one organisation share its name and often its telephone, but not the address.
 BRANCH_NAME = replace(COMPANY, related=(0.06, 0.03, 0.15, 0.12, 0.12, 0.08, 0.44))
-BRANCH_ADDRESS, BRANCH_PLACE = replace(ADDRESS, related=None), replace(PLACE, related=None)
+BRANCH_PLACE = replace(PLACE, related=None)
+BRANCH_ADDRESS = replace(
+    ADDRESS,
+    match=(0.06, 0.01, 0.01, 0.02, 0.03, 0.01, 0.01, 0.01, 0.02, 0.05, 0.02, 0.02, 0.07, 0.66),
+    unrelated=(
+        0.7926, 0.10, 0.02, 0.055, 0.007, 0.0145, 0.004, 0.001, 0.0015, 0.003, 0.0007, 0.0003, 0.0002, 0.0002,
+    ),
+    related=None,
+)  # fmt: skip
 RECORD_TYPE = Comparison("record type", ("different", "same"), (0.001, 0.999), (0.4, 0.6), (0.05, 0.95))
 
 

@@ -76,6 +76,31 @@ def concat_edges(parts: Iterable[Edges]) -> Edges:
     )
 
 
+def exchanged(edges: Edges, gone: npt.NDArray[np.int64], fresh: Edges) -> Edges:
+    """The edges without those at the places ``gone`` (ascending), and with the fresh ones, in any order.
+
+    What comes takes the places of what goes, so that the rest is copied as one block.
+
+    >>> three = Edges(*(np.array(x, np.int32) for x in ([0, 1, 2], [5, 6, 7], [9, 9, 9])))
+    >>> exchanged(three, np.array([0, 2]), concat_edges([])).left.tolist()
+    [1]
+    """
+    size, taken = len(edges), min(len(gone), len(fresh))
+    left = size - len(gone) + taken
+    rest = gone[taken:]
+    tail = np.ones(size - left, bool)
+    tail[rest[rest >= left] - left] = False
+    last, holes = np.flatnonzero(tail) + left, rest[rest < left]
+    parts = []
+    for name in ("left", "right", "weight"):
+        old, new = getattr(edges, name), getattr(fresh, name)
+        found = np.empty(left + len(new) - taken, np.int32)
+        found[:left] = old[:left]
+        found[gone[:taken]], found[holes], found[left:] = new[:taken], old[last], new[taken:]
+        parts.append(found)
+    return Edges(*parts)
+
+
 @dataclass(frozen=True)
 class Rules:
     """How far clusters grow.

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from identity import keyring
 from identity.candidates import Change, emit, flips
 from identity.clusters import Clustered, Region, cluster, given_names, replaced
 from identity.comparer import bind
-from identity.components import Edges, Ints, RowPairs, Rows, concat_edges, rows_of_components
+from identity.components import Edges, Ints, RowPairs, Rows, concat_edges, exchanged, rows_of_components
 from identity.features import FeatureStore
-from identity.growing import extended
+from identity.growing import extended, longer
 from identity.held import Held
 from identity.judgements import Judgements, read_judgements
 from identity.kernels.hashing import hash_texts, locate
-from identity.keys import Counts, Key, count
+from identity.keys import Counts, Key, count, recount
 from identity.model import DOUBT, UNIT
 from identity.policy import IdentityPolicy
 from identity.protection import Copies
@@ -34,14 +34,15 @@ from identity.status import Changed, Status, restate, status
 from identity.values import Codes, Flags
 from identity.version import ModelVersion
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Progress = Callable[[str], None]
 
 
 def find_rows(records: RecordSet, live: Flags, keys: pa.Array | pa.ChunkedArray) -> Codes:
     """The live row of each record key, -1 for an unknown one."""
-    rows = np.flatnonzero(live).astype(np.int32)
-    found = locate(records.order[rows], hash_texts(keys))
-    return np.where(found >= 0, rows[found] if len(rows) else found, np.int32(-1))
+    return locate(np.where(live, records.order, np.uint64(0)), hash_texts(keys))
 
 
 def threshold_of(version: ModelVersion, policy: IdentityPolicy) -> int:
@@ -73,7 +74,7 @@ def scorer_of(
     return Scorer(comparer, version.model, tuple(tables))
 
 
-def advance(
+def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a function of)
     before: State | None,
     records: RecordSet,
     live: Flags,
@@ -151,35 +152,44 @@ def _all_edges(world: _World, counts: Counts) -> Edges:
 
 
 def _recounted(before: State, world: _World, changed: Changed) -> Counts:
-    return count(world.keys, world.now.active)
+    """How many active rows have each value, from how many had it before."""
+    several = {key.name for key in world.keys if key.several is not None}
+    if changed.values or several != set(before.counts.several):
+        return count(world.keys, world.now.active)
+    size: dict[str, int] = {}
+    for key in world.keys:
+        size[key.space] = max(key.size, size.get(key.space, 0))
+        if key.several is not None:
+            size[key.name] = key.size
+    past = Counts(
+        {space: longer(found, size[space]) for space, found in before.counts.spaces.items()},
+        {name: longer(found, size[name]) for name, found in before.counts.several.items()},
+    )
+    was, active = longer(before.status.active, len(world.live)), world.now.active
+    return recount(past, world.keys, [(was & ~active, -1), (active & ~was, 1)])
 
 
 def _edges_again(before: State, world: _World, changed: Changed, counts: Counts) -> Edges:
     """The scored pairs after a change; adds to ``changed`` the rows whose good edges differ."""
     records, now, version = world.records, world.now, world.version
     rows = np.flatnonzero(changed.rows).astype(np.int32)
-    was = _padded(before.status.active, len(records))[rows]
+    was = longer(before.status.active, len(records))[rows]
     change = Change(rows, was, _past(before, world.keys, rows) if changed.values else None)
     old, dirty = before.edges, changed.rows.copy()
-    known = {"counts": counts, "limits": version.limits}
+    order, cap, limits = records.order, version.cap, version.limits
     pairs = old.left, old.right
-    dirty[flips(world.keys, now.active, records.order, version.cap, change, pairs, **known)] = True
-    touched = dirty[old.left] | dirty[old.right]
-    candidates = emit(world.keys, now.active, records.order, version.cap, dirty=dirty, **known)
+    dirty[flips(world.keys, now.active, order, cap, change, pairs, counts=counts, limits=limits)] = True
+    gone = np.flatnonzero(dirty[old.left] | dirty[old.right])
+    candidates = emit(world.keys, now.active, order, cap, dirty=dirty, counts=counts, limits=limits)
     fresh = concat_edges(world.scorer.above(candidates, world.floor))
-    gone = old.take(np.flatnonzero(touched))
-    ends = _between(_good(gone, world.threshold), _good(fresh, world.threshold))
+    ends = _between(_good(old.take(gone), world.threshold), _good(fresh, world.threshold))
     changed.tied[ends] = True
-    return concat_edges([old.take(np.flatnonzero(~touched)), fresh])
+    return exchanged(old, gone, fresh)
 
 
 def _good(edges: Edges, threshold: int) -> RowPairs:
     use = edges.weight >= threshold
     return edges.left[use], edges.right[use]
-
-
-def _padded(values: Flags, size: int) -> Flags:
-    return np.concatenate([values, np.zeros(size - len(values), bool)])
 
 
 def _past(before: State, keys: list[Key], rows: Rows) -> list[Key]:
@@ -217,9 +227,7 @@ def _region(world: _World, edges: Edges, copies: Edges) -> Region:
     )  # fmt: skip
 
 
-def _cluster_again(
-    before: State, world: _World, changed: Changed, edges: Edges
-) -> tuple[Region, Clustered]:
+def _cluster_again(before: State, world: _World, changed: Changed, edges: Edges) -> tuple[Region, Clustered]:
     """Cluster the regions that a change touches."""
     past, tied, old = before.clustered, changed.tied, len(before.records)
     for one, two in ((world.judged.must, before.judged.must), (world.judged.cannot, before.judged.cannot)):
@@ -227,7 +235,8 @@ def _cluster_again(
     chosen = tied.copy()
     chosen[:old] |= rows_of_components(past.region, tied[:old])
     mine, _ = world.now.copies.part(chosen[world.now.copies.copy])
-    part = _region(world, edges, _copies(world, mine)).part(chosen)
+    near = edges.take(np.flatnonzero(chosen[edges.left]))
+    part = _region(world, near, _copies(world, mine)).part(chosen)
 
     def score(left: Rows, right: Rows) -> tuple[Ints, Ints]:
         return world.scorer.for_linkage(part.rows[left], part.rows[right])
@@ -247,8 +256,8 @@ def _copies(world: _World, copies: Copies) -> Edges:
 
 def _between(one: RowPairs, two: RowPairs) -> Rows:
     """Rows of the pairs that are on one side only."""
-    packed = [(a.astype(np.int64) << 32) | b for a, b in (one, two)]
-    differ = np.setxor1d(*packed)
+    first, second = ((a.astype(np.int64) << 32) | b for a, b in (one, two))
+    differ = np.setxor1d(first, second)
     return np.concatenate([differ >> 32, differ & 0xFFFFFFFF]).astype(np.int32)
 
 

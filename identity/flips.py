@@ -242,7 +242,7 @@ def _kept(left: Rows, right: Rows, keys: Sequence[Key], counts: Counts, cap: int
     """Which pairs share a small block of a single value, whatever happened to their others."""
     kept = np.zeros(len(left), bool)
     for key in keys:
-        if key.alone:
+        if key.alone and key.size:
             codes = key.codes[left]
             small = counts.spaces[key.space][codes] <= cap
             kept |= (codes >= 0) & (codes == key.codes[right]) & small

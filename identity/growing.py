@@ -65,6 +65,13 @@ def extended(stand: npt.NDArray[_Kind], more: npt.NDArray[_Kind]) -> npt.NDArray
     return whole.view(stand.dtype).reshape(shape)
 
 
+def longer(values: npt.NDArray[_Kind], size: int) -> npt.NDArray[_Kind]:
+    """A copy with zeros (or False) behind it."""
+    found = np.zeros(size, values.dtype)
+    found[: len(values)] = values
+    return found
+
+
 def extended_texts(stand: pa.Array, more: pa.Array) -> pa.Array:
     """The same for texts without nulls.
 

@@ -79,8 +79,8 @@ def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValu
 def append(state: RecordSet, batch: RecordSet) -> RecordSet:
     """The records of the state, then those of the batch; codes of the state stay as they are.
 
-    The work is in proportion to the batch: what stands is copied once at most (see ``growing``). A record key may come again:
-    which of its rows counts is the caller's matter.
+    The work is in proportion to the batch: what stands is copied once at most (see ``growing``). A record
+    key may come again: which of its rows counts is the caller's matter.
     """
     spaces, mapping = _spaces(state.spaces, batch.spaces)
     sizes = (len(state), len(batch))

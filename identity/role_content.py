@@ -130,7 +130,7 @@ def has_legal_form(value: str) -> bool:
 def _names(sample: Sequence[str]) -> Role | None:
     """Full names and given names, by the given names that are known."""
     if names_organisations(sample) and sum(len(v.split()) > 1 for v in sample) / len(sample) > 0.5:
-        return Role("company", why="content") if _share(sample, _organisation) >= 0.5 else None
+        return Role("company", why="content") if _share(sample, _worded) >= 0.5 else None
     if _share(sample, lambda v: len(v.split()) in (2, 3, 4) and _person(v)) >= 0.5:
         return Role("full_name", why="content")
     known = families()
@@ -156,6 +156,10 @@ def _person(value: str) -> bool:
 def _organisation(value: str) -> bool:
     if re.search(r"\d|&|'s\b|s'(?:\s|$)", value):
         return True
+    return _worded(value)
+
+
+def _worded(value: str) -> bool:
     return has_legal_form(value) or not _ORGANISATION_WORDS.isdisjoint(words(value).split())
 
 

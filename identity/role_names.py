@@ -158,6 +158,21 @@ def header_words(name: str) -> str:
     return " ".join(part for part in _SPLIT.split(fold(_CAMEL.sub(" ", name.strip()))) if part)
 
 
+def tells_of_an_event(name: str) -> bool:
+    """Whether a header is that of a time at which something happened to a record.
+
+    >>> tells_of_an_event("converted_date"), tells_of_an_event("_fivetran_synced"), tells_of_an_event("x17")
+    (True, True, False)
+    """
+    return not _EVENTS.isdisjoint(header_words(name).split())
+
+
+_EVENTS = frozenset(
+    "date dt time timestamp at on since until synced created createdate updated modified changed converted joined "
+    "registered registration signup last start end valid expires due closed order purchase".split()
+)
+
+
 def by_name(name: str) -> Role | None:
     """Read a column's meaning from its name alone.
 
@@ -174,6 +189,8 @@ def by_name(name: str) -> Role | None:
                 if candidate == phrase or role not in ("record_id", "source", "record_type"):
                     return Role(role, why="name")
     parts = phrase.split()
+    if parts and (parts[0] in _QUESTIONS or parts[-1] in _NOT_A_VALUE - {"id", "ids"}):
+        return None
     for word in parts:
         if word in _IDENTIFIER_WORDS:
             return Role("identifier", _IDENTIFIER_WORDS[word], "name")
@@ -202,6 +219,7 @@ def _by_piece(parts: list[str]) -> Role | None:
     return None
 
 
+_QUESTIONS = frozenset("is has had was can no not".split())
 _OTHER_THINGS = frozenset(
     "ip mac web url image photo age bank card file place created updated modified".split()
 )

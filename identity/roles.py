@@ -20,7 +20,7 @@ from identity.role_content import (
     is_record_type,
     names_organisations,
 )
-from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words
+from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words, tells_of_an_event
 from identity.values import read
 
 # Roles of which a record may have several values: all become identifiers.
@@ -38,7 +38,7 @@ _CODED = frozenset(
     "country full_name company source".split()
 )
 _NOT_AN_ID = frozenset(
-    "household family group parent owner agent campaign order invoice product created".split()
+    "household family group parent owner agent campaign order invoice product created modified by".split()
 )
 
 
@@ -86,6 +86,8 @@ def _guess(column: str, table: pa.Table, sample: Sequence[str]) -> Role:
         return Role("ignored", why="no values")
     named = by_name(column)
     content = by_content(sample)
+    if content and content.role == "birth_date" and (named is None and tells_of_an_event(column)):
+        content = None
     if content and content.role == "email":
         return content
     if named and _plausible(named.role, sample):
@@ -318,7 +320,7 @@ def _text(column: pa.ChunkedArray) -> pa.DictionaryArray:
     raw = read(column)
     blank = pc.equal(pc.utf8_trim_whitespace(raw.texts), "").to_numpy(zero_copy_only=False)
     codes = gather(np.where(blank, -1, np.arange(len(raw))).astype(np.int32), raw.codes)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), raw.texts)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pc.cast(raw.texts, pa.string()))
 
 
 def _keys(column: pa.ChunkedArray) -> pa.Array:

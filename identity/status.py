@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from identity import protection
 from identity.derived import NAME_KEY
+from identity.growing import longer
 from identity.held import Held
 from identity.policy import IdentityPolicy
 from identity.protection import Copies, Identifiers
@@ -25,7 +25,6 @@ from identity.values import NO_CODES, Codes, Flags, Hashes, Multi
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 Name = tuple[str, str]
 Places = npt.NDArray[np.int64] | slice
-_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -97,18 +96,20 @@ def restate(
     hubs, identifiers, held, turned = _hubs_again(before, changed, records, live, policy)
     again = changed | turned
     rows = np.flatnonzero(again)
-    content, several = _longer(before.content, size), _longer(before.several, size)
+    content, several = longer(before.content, size), longer(before.several, size)
     content[rows], several[rows] = _contents(records, identifiers, rows), _several(records, identifiers, rows)
     again[were_judged] = again[judged] = True
     rows = np.flatnonzero(again)
-    anchored = _longer(before.anchored, size)
+    anchored = longer(before.anchored, size)
     anchored[rows] = _anchored(records, identifiers, live, judged, policy, rows)
 
-    equal = again | protection.having(content, np.concatenate([before.content[rows[rows < old]], content[rows]]))
+    equal = again | protection.having(
+        content, np.concatenate([before.content[rows[rows < old]], content[rows]])
+    )
     fresh = _copies(records, identifiers, content, anchored, several, judged, policy, np.flatnonzero(equal))
     gone, kept = before.copies.part(equal[before.copies.copy])
     copies = kept.joined(fresh)
-    active = _longer(before.active, size)
+    active = longer(before.active, size)
     active[equal] = anchored[equal]
     active[fresh.copy] = False
 
@@ -161,9 +162,7 @@ def _hubs_again(
         part = Multi(column.space, column.record[near], value.astype(np.int32), NO_CODES, seen)
         found = protection.hubs(part, _people(records), policy.limit(name[0]), live)
         found = replace(found, values=own[found.values])
-        past = np.zeros(len(touched), bool)
-        if name in before.hubs:
-            past[: len(before.hubs[name])] = before.hubs[name]
+        past = longer(before.hubs.get(name, touched[:0]), len(touched))
         hubs[name] = past & ~touched
         hubs[name][found.values] = True
         turns = (hubs[name] != past)[column.value[near]]
@@ -172,13 +171,6 @@ def _hubs_again(
         held += [item for item in by_name.get(name, []) if not touched[item.place]]
         held += found.held(*name, policy.limit(name[0]))
     return hubs, identifiers, held, turned
-
-
-def _longer(values: npt.NDArray[_Kind], size: int) -> npt.NDArray[_Kind]:
-    """A copy with more places."""
-    found = np.zeros(size, values.dtype)
-    found[: len(values)] = values
-    return found
 
 
 def _people(records: RecordSet) -> Codes:

@@ -42,7 +42,7 @@ _Array = npt.NDArray[Any]
 _OUTLINE, _VERSION = "outline", "version"
 _MULTI = ("record", "value", "codes", "seen")
 _STATUS = ("content", "several", "anchored", "active")
-_LABELS = ("start", "component", "linked", "labels", "region", "lowest")
+_LABELS = ("labels", "region", "lowest")
 _LIVE = 0.8
 """Share of live rows below which a state is saved without its dead ones."""
 
@@ -271,7 +271,10 @@ def _read_records(reader: _Reader, outline: Mapping[str, Any]) -> RecordSet:
     return RecordSet(
         reader.texts("record_key"),
         reader.get("order"),
-        {space: Values(reader.texts(f"value/{space}"), reader.get(f"hash/{space}")) for space in outline["spaces"]},
+        {
+            space: Values(reader.texts(f"value/{space}"), reader.get(f"hash/{space}"))
+            for space in outline["spaces"]
+        },
         {name: Column(space, reader.get(f"column/{name}")) for name, space in outline["columns"]},
         {name: Column(space, reader.get(f"key/{name}")) for name, space in outline["keys_only"]},
         _read_multis(reader, "identifier", outline["identifiers"]),
@@ -281,7 +284,8 @@ def _read_records(reader: _Reader, outline: Mapping[str, Any]) -> RecordSet:
 
 def _read_multis(reader: _Reader, sort: str, names: list[list[str]]) -> dict[tuple[str, str], Multi]:
     return {
-        (kind, namespace): reader.multi(f"{sort}/{kind}/{namespace}", space) for kind, namespace, space in names
+        (kind, namespace): reader.multi(f"{sort}/{kind}/{namespace}", space)
+        for kind, namespace, space in names
     }
 
 
@@ -294,11 +298,11 @@ def _read_status(reader: _Reader, records: RecordSet, outline: Mapping[str, Any]
 
 
 def _read_clusters(reader: _Reader, outline: Mapping[str, Any]) -> Clustered:
-    start, component, linked, labels, region, lowest = (reader.get(name) for name in _LABELS)
+    labels, region, lowest = (reader.get(name) for name in _LABELS)
     stated = [(kind, *reader.pairs(f"stated/{kind}")) for kind in outline["stated"]]
     held = [Held(**held) for held in outline["held"][1]]
     inside, copies = reader.edges("inside"), reader.edges("copies")
-    return Clustered(start, component, linked, labels, region, inside, copies, stated, lowest, held)
+    return Clustered(labels, region, inside, copies, stated, lowest, held)
 
 
 def _read_features(reader: _Reader, outline: Mapping[str, Any]) -> FeatureStore:

@@ -25,21 +25,27 @@ MOST_UNCERTAIN = 20_000
 _DOUBT = 4.25 * UNIT  # weights within it are probabilities between .05 and .95
 
 
-def cluster_heads(state: State) -> Codes:
-    """By label, the live row with the smallest record key."""
+def cluster_heads(state: State, rows: Codes | None = None) -> Codes:
+    """By label, the live row with the smallest record key; ``rows``: only of clusters that consist of these."""
     data, offsets = views(state.records.keys)
-    rows = np.flatnonzero(state.live).astype(np.int32)
+    if rows is None:
+        rows = np.flatnonzero(state.live).astype(np.int32)
     best = np.full(len(state.records), -1, np.int32)
     kernels.least(data, offsets, rows, state.clustered.labels, best)
     return best
 
 
-def clusters(state: State, rows: npt.NDArray[np.integer] | None = None) -> pa.Table:
-    """One row per live record (or of ``rows``), in the order in which the records came."""
+def clusters(
+    state: State, rows: npt.NDArray[np.integer] | None = None, heads: Codes | None = None
+) -> pa.Table:
+    """One row per live record (or of ``rows``), in the order in which the records came.
+
+    ``heads``: those of ``cluster_heads``, if they are there already.
+    """
     if rows is None:
         rows = np.flatnonzero(state.live)
     keys, found = state.records.keys, state.clustered
-    head = cluster_heads(state)[found.labels[rows]]
+    head = (cluster_heads(state) if heads is None else heads)[found.labels[rows]]
     lowest = found.lowest[rows]
     alone = lowest == NO_PATH
     chance = pa.array(probability(np.where(alone, 0, lowest)), mask=alone)

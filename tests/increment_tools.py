@@ -41,7 +41,14 @@ LATE = ("company", "note", "suffix")
 """Columns that no record has at first."""
 CHANCE = {"given_name": 0.8, "surname": 0.8, "birth_date": 0.5, "company": 0.2, "suffix": 0.1, "note": 0.5}
 IDENTIFIERS: Mapping[str, tuple[str, ...]] = {
-    "email": ("ada@byron.uk", "emmy@mail.org", "info@mail.org", "ivan@mail.org", "adah@byron.uk", "test@test.com"),
+    "email": (
+        "ada@byron.uk",
+        "emmy@mail.org",
+        "info@mail.org",
+        "ivan@mail.org",
+        "adah@byron.uk",
+        "test@test.com",
+    ),
     "phone": ("+442079460001", "+442079460002", "+442079460010", "+442079460021"),
     "user_id": ("u1", "u2", "u3", "u4"),
     "device": ("d1", "d2"),
@@ -84,59 +91,25 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     judged: list[tuple[str, str, str]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    count: int = 0
+    count: int = 1
 
     def step(self, kind: str, seed: int, size: int) -> Batch:
         """Change the world; gives the batch that says so."""
         draw = random.Random(seed)
-        changed: dict[str, Person] = {}
         removed: list[str] = []
-        own = sorted(self.people)
-        if kind in ("add", "late"):
-            changed = {self._key(): person(draw, late=kind == "late") for _ in range(size)}
-        elif kind == "crowd":
-            one = person(draw, late=False)
-            if draw.random() < 0.8:
-                one["identifiers"] = one["identifiers"][: draw.choice((0, 1, 1))]
-            if own and draw.random() < 0.5:
-                one = self.people[draw.choice(own)]
-            changed = {self._key(): one for _ in range(size + draw.choice((0, 8, 14)))}
-        elif kind == "family" and own:
-            one = self.people[draw.choice(own)]
-            for _ in range(size):
-                fields = {n: v for n, v in one["fields"].items() if draw.random() < 0.9}
-                found = [i for i in one["identifiers"] if draw.random() < 0.8]
-                changed[self._key()] = {"fields": fields, "identifiers": found}
-        elif kind == "hub":
-            shared = draw.choice([(k, "", v, 30) for k in ("email", "phone") for v in IDENTIFIERS[k]])
-            for _ in range(size):
-                one = person(draw, late=False)
-                one["identifiers"].append(shared)
-                changed[self._key()] = one
-        elif kind == "change":
-            changed = {key: person(draw, late=True) for key in draw.sample(own, min(size, len(own)))}
-        elif kind == "touch":
-            # The same again, or with a little change: what upserts mostly are.
-            for key in draw.sample(own, min(size, len(own))):
-                old = self.people[key]
-                fields = dict(old["fields"])
-                if draw.random() < 0.5:
-                    name = draw.choice(sorted(POOLS))
-                    fields[name] = draw.choice(POOLS[name])
-                changed[key] = {"fields": fields, "identifiers": old["identifiers"]}
-        elif kind == "remove":
-            removed = draw.sample(own, min(size, len(own)))
-        elif kind == "return":
-            back = [key for key in self.gone if key not in self.people]
-            changed = {key: person(draw, late=True) for key in draw.sample(back, min(size, len(back)))}
+        changed: dict[str, Person] = {}
+        if kind == "remove":
+            removed = self._some(draw, self.people, size)
         elif kind == "judge":
-            known = sorted({*self.people, *self.gone, "k1", "k3", "k900"})
-            for _ in range(size):
-                if len(known) > 1:
-                    pair = draw.sample(known, 2)
-                    self.judged.append((*pair, draw.choice(("must_link", "cannot_link"))))
+            self._judge(draw, size)
         elif kind == "unjudge":
-            del self.judged[: size]
+            del self.judged[:size]
+        elif kind in ("change", "touch", "return"):
+            changed = getattr(self, f"_{kind}")(draw, size)
+        elif kind != "none":
+            made = getattr(self, f"_{kind}")(draw, size)
+            changed = {f"k{self.count + i}": one for i, one in enumerate(made)}
+            self.count += len(made)
         self.gone += removed
         for key in removed:
             del self.people[key]
@@ -144,9 +117,73 @@ class World:
         records, found = tables(changed)
         return Batch(records, found, pa.array([*removed, "nobody"], pa.string()) if removed else None)
 
-    def _key(self) -> str:
-        self.count += 1
-        return f"k{self.count}"
+    @staticmethod
+    def _some(draw: random.Random, keys: Iterable[str], size: int) -> list[str]:
+        known = sorted(keys)
+        return draw.sample(known, min(size, len(known)))
+
+    @staticmethod
+    def _add(draw: random.Random, size: int) -> list[Person]:
+        return [person(draw, late=False) for _ in range(size)]
+
+    @staticmethod
+    def _late(draw: random.Random, size: int) -> list[Person]:
+        return [person(draw, late=True) for _ in range(size)]
+
+    def _crowd(self, draw: random.Random, size: int) -> list[Person]:
+        """Equal records, with no identifier or one, or equal to one that is there."""
+        one = person(draw, late=False)
+        if draw.random() < 0.8:
+            one["identifiers"] = one["identifiers"][: draw.choice((0, 1, 1))]
+        if self.people and draw.random() < 0.3:
+            one = self.people[draw.choice(sorted(self.people))]
+        elif draw.random() < 0.6:
+            full_names = ("given_name", "surname", "birth_date", "street")
+            one["fields"] |= {name: draw.choice(POOLS[name]) for name in full_names}
+        return [one] * (size + draw.choice((0, 8, 14)))
+
+    def _family(self, draw: random.Random, size: int) -> list[Person]:
+        """Records that say a little less than one that is there."""
+        made = []
+        for key in self._some(draw, self.people, 1) * size:
+            one = self.people[key]
+            fields = {n: v for n, v in one["fields"].items() if draw.random() < 0.9}
+            made.append(
+                {"fields": fields, "identifiers": [i for i in one["identifiers"] if draw.random() < 0.8]}
+            )
+        return made
+
+    @staticmethod
+    def _hub(draw: random.Random, size: int) -> list[Person]:
+        """People who share one address or phone."""
+        shared = draw.choice([(k, "", v, 30) for k in ("email", "phone") for v in IDENTIFIERS[k]])
+        made = [person(draw, late=False) for _ in range(size)]
+        for one in made:
+            one["identifiers"].append(shared)
+        return made
+
+    def _change(self, draw: random.Random, size: int) -> dict[str, Person]:
+        return {key: person(draw, late=True) for key in self._some(draw, self.people, size)}
+
+    def _touch(self, draw: random.Random, size: int) -> dict[str, Person]:
+        """The same again, or with a little change: what upserts mostly are."""
+        changed = {}
+        for key in self._some(draw, self.people, size):
+            old = self.people[key]
+            fields, name = dict(old["fields"]), draw.choice(sorted(POOLS))
+            if draw.random() < 0.5:
+                fields[name] = draw.choice(POOLS[name])
+            changed[key] = {"fields": fields, "identifiers": old["identifiers"]}
+        return changed
+
+    def _return(self, draw: random.Random, size: int) -> dict[str, Person]:
+        back = set(self.gone) - set(self.people)
+        return {key: person(draw, late=True) for key in self._some(draw, back, size)}
+
+    def _judge(self, draw: random.Random, size: int) -> None:
+        known = sorted({*self.people, *self.gone, "k1", "k3", "k900"})
+        for _ in range(size):
+            self.judged.append((*draw.sample(known, 2), draw.choice(("must_link", "cannot_link"))))
 
     def judgements(self) -> pa.Table | None:
         """The judgements as a table, decided one day after the other."""
@@ -163,7 +200,9 @@ def tables(people: Mapping[str, Person], names: Mapping[str, str] | None = None)
     """Records and identifiers of some people; columns are those that anybody has. ``names``: other column names."""
     used = sorted({name for one in people.values() for name in one["fields"]})
     columns = {
-        (names or {}).get(name, name): pa.array([one["fields"].get(name) for one in people.values()], pa.string())
+        (names or {}).get(name, name): pa.array(
+            [one["fields"].get(name) for one in people.values()], pa.string()
+        )
         for name in used
     }
     rows = [(key, *row) for key, one in people.items() for row in one["identifiers"]]
@@ -222,6 +261,16 @@ def full(
     encoded, _, _ = encode(records, identifiers, version.frozen)
     live = np.ones(len(encoded), bool)
     return engine.advance(None, encoded, live, world.judgements(), setting.policy, version, FeatureStore())
+
+
+def learned(world: World, names: Mapping[str, str]) -> dict[str, Any]:
+    """What comes of a world under a model that is learned from it, with text columns named otherwise."""
+    records, identifiers = tables(world.people, names)
+    encoded, _, frozen = encode(records, identifiers)
+    live = np.ones(len(encoded), bool)
+    now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
+    version = fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))
+    return told(full(world, Setting(), version, names=names))
 
 
 def stored(state: State) -> State:
@@ -292,8 +341,14 @@ POLICIES = (
     IdentityPolicy(
         max_cluster=14,
         ambiguous="best",
-        limits={"phone": Limit(2, timedelta(days=15)), "email": Limit(2, timedelta(days=25)), "user_id": Limit(2)},
+        limits={
+            "phone": Limit(2, timedelta(days=15)),
+            "email": Limit(2, timedelta(days=25)),
+            "user_id": Limit(2),
+        },
     ),
     IdentityPolicy(threshold=0.9, unique=frozenset({"user_id", "device"}), max_cluster=0),
 )
-STEPS = ("add", "add", "late", "crowd", "family", "family", "hub", "change", "touch", "touch", "remove", "return", "judge", "unjudge", "none")
+STEPS = tuple(
+    "add add late crowd family family hub change touch touch remove return judge unjudge none".split()
+)

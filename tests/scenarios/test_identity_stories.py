@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from identity import IdentityPolicy, resolve
+import pyarrow as pa
+
+from identity import IdentityPolicy, resolve, roles
 from identity.policy import Limit
 from tests.identity_tools import groups, identifiers, judgements, records, settle, together
 
@@ -215,3 +217,141 @@ def test_15_a_donor_with_hundreds_of_equal_rows():
     assert all(
         row["match_probability"] > 0.5 for row in found.clusters.to_pylist() if row["match_probability"]
     )
+
+
+def _families() -> dict[str, dict[str, str]]:
+    """Sixty couples, each of the two in two sources: what households share is learned from them."""
+    wives, men = (
+        "Ada Emmy Hedy Ivy Kim Lise Mia Noor".split(),
+        "Abel Carl Emil Gino Hugo Ivan Lars Omar".split(),
+    )
+    found = {}
+    for i in range(60):
+        home = _home(i)
+        surname = "Byron Gauss Noether Boole Lamarr Petrov Novak Meitner".split()[i // 8] + "aeiou"[i % 5]
+        for who, given, year in (("a", wives[i % 8], 40 + i), ("b", men[i % 7], 37 + i * 3 % 50)):
+            fields = {
+                "full_name": f"{given} {surname}",
+                "birth_date": f"19{year}-{year * 5 % 12 + 1:02d}-{year * 7 % 27 + 1:02d}",
+                **home,
+            }
+            found |= {f"crm:o{who}{i}": fields, f"web:o{who}{i}": fields}
+    return found
+
+
+def _home(i: int) -> dict[str, str]:
+    name = "Oak Elm Ash Fir Yew Bay Sage".split()[i % 7] + "hill park gate mead".split()[i // 7 % 4]
+    return {
+        "street": f"{i * 7 + 3} {name} Street",
+        "city": "Leeds York Bath Hull".split()[i % 4],
+        "postcode": f"LS{i % 9 + 1} {i % 7 + 1}{'ABCDEFGH'[i % 8]}{'XYZWVUTS'[i // 8 % 8]}",
+    }
+
+
+def test_16_a_son_named_after_his_father_without_a_suffix():
+    """Name, address and landline agree; a generation lies between the birth dates."""
+    found = settle(
+        {
+            **_families(),
+            "crm:1": {"full_name": "Walter Amsel", "birth_date": "1944-07-09", **ADDRESS},
+            "shop:1": {"full_name": "Walter Amsel", "birth_date": "9 July 1944", **ADDRESS},
+            "crm:2": {"full_name": "Walter Amsel", "birth_date": "1972-02-12", **ADDRESS},
+        },
+        [(key, "phone", "+441132496000") for key in ("crm:1", "shop:1", "crm:2")],
+    )
+    assert groups(found) >= {frozenset({"crm:1", "shop:1"}), frozenset({"crm:2"})}
+
+
+def test_17_twins_share_everything_but_the_given_name():
+    found = settle(
+        {
+            **_families(),
+            "crm:1": {"full_name": "Stephen Earle", "birth_date": "1981-04-18", **ADDRESS},
+            "crm:2": {"full_name": "Karen Earle", "birth_date": "1981-04-18", **ADDRESS},
+            "shop:2": {"full_name": "Earle, Karen", "birth_date": "18.04.1981", **ADDRESS},
+        },
+        [(key, "phone", "+441132496000") for key in ("crm:1", "crm:2", "shop:2")],
+    )
+    assert groups(found) >= {frozenset({"crm:1"}), frozenset({"crm:2", "shop:2"})}
+
+
+def test_18_branches_of_one_organisation():
+    """One name at two addresses with two telephones is two branches; one address in two spellings is one."""
+    north = {"street": "2905 N. Leavitt St", "city": "Chicago", "postcode": "60618"}
+    south = {"street": "6423 S. Woodlawn Ave", "city": "Evanston", "postcode": "60201"}
+    found = settle(
+        {
+            "a:1": {"company": "Mary Crane Center #1", **north},
+            "b:1": {"company": "Mary Crane Ctr. No. 1, Inc.", **north, "street": "2905 North Leavitt Street"},
+            "a:2": {"company": "Mary Crane Center #2", **south},
+            "b:2": {"company": "The Mary Crane Centre 2", **south},
+        },
+        [
+            *((key, "phone", "7739388130") for key in ("a:1", "b:1")),
+            *((key, "phone", "8472650017") for key in ("a:2", "b:2")),
+        ],
+    )
+    assert groups(found) == {frozenset({"a:1", "b:1"}), frozenset({"a:2", "b:2"})}
+
+
+def test_19_misread_digits_and_ordinals():
+    """A reading machine took letters for digits; one writes the number of a street, the other the word."""
+    found = settle(
+        {
+            "scan:1": {
+                "given_name": "0liver",
+                "surname": "5mithers",
+                "street": "12 First Avenue",
+                "city": "Leeds",
+            },
+            "crm:1": {
+                "given_name": "Oliver",
+                "surname": "Smithers",
+                "street": "12 1st Ave",
+                "city": "Leeds",
+            },
+        }
+    )
+    assert together(found, "scan:1", "crm:1")
+    levels = {level["comparison"]: level["level"] for level in found.evidence.to_pylist()[0]["levels"]}
+    assert levels["given name"] == levels["surname"] == "same"
+    assert levels["address"] == "same door and place"
+
+
+def test_20_a_file_of_restaurants_under_the_header_name():
+    """Nothing but the values says that the names are those of organisations."""
+    table = pa.table(
+        {
+            "id": [str(i) for i in range(6)],
+            "name": [
+                "Art's Delicatessen", "Art's Deli", "Hotel Bel-Air", "Bel-Air Hotel", "Cafe Bizou", "Campanile Grill",
+            ],
+            "addr": [
+                "12224 Ventura Blvd.", "12224 ventura blvd", "701 Stone Canyon Rd.", "701 stone canyon road",
+                "14016 Ventura Blvd.", "624 S. La Brea Ave.",
+            ],
+            "phone": [
+                "818/762-1221", "818-762-1221", "310/472-1211", "310-472-1211", "818/788-3536", "213/938-1447",
+            ],
+        }
+    )  # fmt: skip
+    prepared = roles.prepare(table)
+    assert prepared.roles["name"].role == "company"
+    found = resolve(prepared.records, prepared.identifiers)
+    assert {group for group in groups(found) if len(group) > 1} == {frozenset("01"), frozenset("23")}
+
+
+def test_21_an_organisation_that_bears_the_name_of_its_owner():
+    """The kind of record keeps a firm and a person apart, though address and telephone are the same."""
+    table = pa.table(
+        {
+            "id": ["1", "2", "3"],
+            "record_type": ["PERSON", "ORGANIZATION", "PERSON"],
+            "name": ["Otto Brandt", "Otto Brandt", "Brandt, Otto"],
+            "address": ["12 Moss Street, Leeds"] * 3,
+            "phone": ["+441132496000"] * 3,
+        }
+    )
+    prepared = roles.prepare(table)
+    assert prepared.records["company"].to_pylist() == [None, "Otto Brandt", None]
+    assert groups(resolve(prepared.records, prepared.identifiers)) == {frozenset("13"), frozenset("2")}

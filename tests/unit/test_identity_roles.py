@@ -1,0 +1,130 @@
+"""Roles of columns: headers of many systems and languages, and values where headers are silent."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from identity import roles
+
+HEADERS = {
+    "given_name": "first_name FirstName fname vorname prénom Nombre GIVEN_NAME contact_first_name fname_c1 voornaam",
+    "surname": "last_name Surname lname Nachname apellidos property_lastname surname_std cognome achternaam",
+    "full_name": "full_name customer_name NAME_FULL DisplayName kundenname contactname",
+    "birth_date": "dob date_of_birth BirthDate Geburtsdatum fecha_nacimiento date_naissance DOB_std birthday",
+    "birth_year": "birth_year YearOfBirth birthyear geburtsjahr",
+    "email": "email EmailAddress e-mail E-Mail courriel Email_1 property_email",
+    "phone": "phone_number MobilePhone telefon Handy téléphone full_phone_num contact_number property_mobilephone",
+    "street": "address1 BillingStreet res_street_address Straße adresse dirección address_line_1 mail_addr1",
+    "city": "BillingCity town suburb Ort ville res_city_desc ciudad mailing_city",
+    "region": "state county state_cd county_desc Bundesland BillingState",
+    "postcode": "zip_code PostalCode PLZ code_postal codigo_postal postcode_fake mailing_postal_code",
+    "company": "company org_name site_name Firma facility_name raison_sociale Store-Name",
+    "suffix": "suffix name_sufx_cd namesufix",
+    "record_type": "record_type entity_type",
+}
+NOTHING = (
+    "email_opt_in phone_type created_date owner_id email_bounced_date birth_place ip_address birth_age is_deleted "
+    "date_registration geocode_accuracy lead_source voter_reg_num"
+)
+
+
+@pytest.mark.parametrize(("role", "header"), [(r, h) for r, line in HEADERS.items() for h in line.split()])
+def test_headers_of_many_systems_and_languages(role, header):
+    found = roles.by_name(header)
+    assert found is not None
+    assert found.role == role
+
+
+@pytest.mark.parametrize("header", NOTHING.split())
+def test_headers_that_only_contain_a_telling_word(header):
+    assert roles.by_name(header) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [
+        (["12 Moss Street", "3 Kiln Lane", "1600 Oak Ave"], "street"),
+        (["LS1 4DY", "YO1 7HH", "EH1 1BB"], "postcode"),
+        (["CA", "NY", "TX", "OR"], "region"),
+        (["male", "female", "f"], "gender"),
+        (["PERSON", "ORGANIZATION"], "record_type"),
+        (["Ada Byron", "Robert Hale", "Mary Shelley"], "full_name"),
+        (["Acme Widgets, Inc.", "Joe's Diner", "First National Bank"], "company"),
+    ],
+)
+def test_values_tell_what_a_header_does_not(values, role):
+    table = pa.table({"id": [str(i) for i in range(len(values))], "x17": values})
+    assert roles.assign(table)["x17"].role == role
+
+
+def test_dates_of_events_are_no_birth_dates():
+    """Dates of lives spread over generations; those of sign-ups over some years."""
+    births = [f"{1930 + i}-{i % 12 + 1:02d}-11" for i in range(60)]
+    signups = [f"{2015 + i % 8}-{i % 12 + 1:02d}-{i % 28 + 1:02d}" for i in range(60)]
+    table = pa.table({"id": [str(i) for i in range(60)], "x1": births, "x2": signups})
+    found = roles.assign(table)
+    assert found["x1"].role == "birth_date"
+    assert found["x2"].role != "birth_date"
+
+
+def test_a_bare_name_beside_given_names_is_the_surname():
+    table = pa.table({"Vorname": ["Ada", "Carl"], "Name": ["Byron", "Gauss"], "PLZ": ["10115", "37073"]})
+    found = roles.assign(table)
+    assert {column: role.role for column, role in found.items()} == {
+        "Vorname": "given_name", "Name": "surname", "PLZ": "postcode",
+    }  # fmt: skip
+
+
+def test_parts_of_a_birth_date_become_one():
+    table = pa.table(
+        {
+            "id": ["1", "2"],
+            "fname": ["Ada", "Carl"],
+            "by": ["1815", "1777"],
+            "bm": ["12", "4"],
+            "bd": ["10", None],
+        }
+    )
+    prepared = roles.prepare(table)
+    assert prepared.records["birth_date"].to_pylist() == ["1815-12-10", "1777"]
+
+
+def test_abbreviated_parts_of_a_date_are_believed_only_together():
+    table = pa.table({"id": ["1", "2"], "name": ["Ada Byron", "Carl Gauss"], "by": ["ann", "tom"]})
+    assert "birth_date" not in roles.prepare(table).records.column_names
+
+
+def test_names_with_a_legal_form_among_people_are_organisations():
+    table = pa.table(
+        {"id": ["1", "2"], "customer name": ["Ada Byron", "Byron Engines Ltd."], "dob": ["1815-12-10", None]}
+    )
+    records = roles.prepare(table).records
+    assert records["full_name"].to_pylist() == ["Ada Byron", None]
+    assert records["company"].to_pylist() == [None, "Byron Engines Ltd."]
+
+
+def test_texts_that_agree_by_chance_are_no_evidence():
+    size = 200
+    table = pa.table(
+        {
+            "id": [str(i) for i in range(size)],
+            "plan": ["gold" if i % 3 else "silver" for i in range(size)],
+            "birth_place": [f"town {i % 50}" for i in range(size)],
+        }
+    )
+    found = roles.assign(table)
+    assert (found["plan"].role, found["birth_place"].role) == ("ignored", "text")
+
+
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_every_type_of_text_is_read(text):
+    rows = {
+        "id": ["1", "2"],
+        "name": ["Ada Byron"] * 2,
+        "email": ["a@x.org"] * 2,
+        "phone": ["+442079460958", None],
+    }
+    prepared = roles.prepare(pa.table({column: pa.array(values, text) for column, values in rows.items()}))
+    assert prepared.records["full_name"].to_pylist() == rows["name"]
+    assert prepared.identifiers.num_rows == 3

@@ -75,7 +75,7 @@ def _direct(context: Context, told: Explanation) -> PairExplanation | None:
             return None
         settings = load(context.workspace, names())
         anew = not told.same_customer
-        return compare(lake, ledger, settings, told.left.records, told.right.records, anew=anew)
+        return compare(lake, ledger, told.left.records, told.right.records, anew=anew)
 
 
 def counterfactual(told: Explanation, found: Sequence[Edge]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Histogram:
     """Distinct comparison patterns (one column per pattern) with counts, and the pattern of each pair."""
 
     patterns: Levels
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64] | Floats
     of_pair: npt.NDArray[np.int64]
 
 

@@ -161,7 +161,7 @@ def _update(
         return None
     batch = identity_state.changes(folder, tables, session.lake.path(SPILL))
     durable.remove(session.lake.path(SPILL))
-    return None if batch is None else describe(update(state, batch, judged).state)
+    return None if batch is None else describe(update(state, batch, judged))
 
 
 def _resolve(

@@ -136,13 +136,13 @@ def _sentences(
     code = np.where(picked, ((order * 16 + grade) << 12) | (tenths + 2048), -1)
     if not code.size:
         return pa.array([""] * weights.shape[1], pa.string())
-    columns = []
+    told = pa.nulls(weights.shape[1], pa.string())
     for row in code:
         distinct, inverse = np.unique(row, return_inverse=True)
         parts = pa.array([_part(int(c), names, texts) for c in distinct], pa.string())
-        columns.append(parts.take(pa.array(inverse)))
-    joined = pc.binary_join_element_wise(*columns, "; ", null_handling="skip")
-    return pc.fill_null(joined, "")
+        part = parts.take(pa.array(inverse))
+        told = pc.coalesce(pc.binary_join_element_wise(told, part, "; "), told, part)
+    return pc.fill_null(told, "")
 
 
 def _part(code: int, names: list[str], texts: Texts) -> str | None:

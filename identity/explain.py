@@ -6,14 +6,19 @@ The pair with its levels, and the path through the cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from identity.recordset import RecordSet
+    from identity.values import Multi
+    from identity.version import ModelVersion
 
 _HALF = 0.0
 """Weight at which a match is as likely as not; edges below it hold nothing together."""
@@ -97,37 +102,48 @@ def score_pair(
     right: str,
     records: pa.Table,
     identifiers: pa.Table | None,
-    model: Mapping[str, Any],
-    policy: Any = None,
+    model: ModelVersion,
+    held: pa.Table | None = None,
 ) -> pa.Table:
-    """Weigh one pair with a resolution's model; ``records`` are all records, whose values' frequencies count.
+    """Weigh one pair by a model version; ``records`` and ``identifiers`` need hold no more than the two.
 
-    Returns an evidence table of one row, whatever the weight. Raises NotFoundError for an unknown record.
+    ``held``: what the resolution held back (``Resolution.held_back``): values in it count for nothing. Returns an
+    evidence table of one row, whatever the weight. Raises NotFoundError for an unknown record.
     """
-    from identity import evidence, report
-    from identity.compare import comparer
-    from identity.model import Model
+    from identity.encode import encode
+    from identity.engine import find_rows, scorer_of
+    from identity.evidence_table import scored
+    from identity.features import FeatureStore
     from identity.policy import IdentityPolicy
-    from identity.records import encode
-    from identity.score import Scorer, adjustments
+    from identity.status import status
 
-    encoded, _ = encode(records, identifiers)
-    encoded, _ = evidence.hold_hubs(encoded, policy or IdentityPolicy())
-    places = pc.index_in(pa.array(sorted((left, right))), value_set=encoded.keys)
-    if places.null_count:
+    encoded, _, _ = encode(records, identifiers, model.frozen)
+    live = np.ones(len(encoded), bool)
+    rows = find_rows(encoded, live, pa.array([left, right], pa.string()))
+    if (rows < 0).any():
         raise NotFoundError(
             "one of the two records is not among the records", hint="expected source:key, as in web:42"
         )
-    compared = comparer(encoded)
-    frozen = Model.from_dict(dict(model))
-    if [c.name for c in frozen.comparisons] != [c.name for c in compared.comparisons]:
-        raise UsageError(
-            "the model was made for records with other columns", hint="resolve again, then explain"
-        )
-    scorer = Scorer(compared, frozen, adjustments(compared))
-    rows = np.asarray(places.to_numpy(), dtype=np.int64)
-    found = scorer.score(rows[:1], rows[1:])
-    return report.scored_table(encoded.keys, found, scorer)
+    encoded = replace(encoded, identifiers=_without(encoded, held))
+    now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
+    scorer = scorer_of(model, encoded, now, FeatureStore())
+    return scored(encoded, scorer, rows[:1], rows[1:])
+
+
+def _without(records: RecordSet, held: pa.Table | None) -> dict[tuple[str, str], Multi]:
+    """The identifiers of records without the values that were held back."""
+    from identity.protection import without
+
+    kept = dict(records.identifiers)
+    if held is None:
+        return kept
+    for (kind, namespace), column in records.identifiers.items():
+        mine = pc.and_(pc.equal(held["type"], kind), pc.equal(held["namespace"], namespace))
+        values = held.filter(pc.and_(mine, pc.match_substring(held["reason"], "different names")))["value"]
+        space = records.spaces[column.space]
+        flags = pc.is_in(space.texts, value_set=values.combine_chunks()).to_numpy(zero_copy_only=False)
+        kept[kind, namespace] = without(column, flags, space.hashes)
+    return kept
 
 
 def path(left: str, right: str, evidence: pa.Table) -> PathExplanation:

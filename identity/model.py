@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from identity.comparisons import Comparison
-from identity.measures import Levels
+Levels = npt.NDArray[np.int8]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -53,7 +53,7 @@ class Histogram:
     """Distinct comparison patterns (one column per pattern) with counts, and the pattern of each pair."""
 
     patterns: Levels
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64] | Floats
     of_pair: npt.NDArray[np.int64]
 
 

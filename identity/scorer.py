@@ -140,19 +140,21 @@ class Scorer:
     def _expected(self, left: Rows, right: Rows) -> Ints:
         """The most that each pair may weigh, as far as equal and missing values tell."""
         total = np.full(len(left), self.model.prior, np.int32)
-        kernels.expect(left, right, *self._bounds, total)
+        if self._tables:
+            codes, adjustment, first, exact, other, absent = self._bounds
+            kernels.expect(left, right, codes, adjustment, first, exact, other, absent, total)
         return total
 
     @cached_property
-    def _bounds(self) -> tuple[Ints, ...]:
+    def _bounds(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
         """What ``expect`` reads, side by side: codes by record, adjustments one after the other, bounds."""
         tables = self._tables
         codes = np.stack([t.codes for t in tables], axis=1)
         sizes = np.array([len(t.adjustment) for t in tables], np.int64)
         first = np.where(sizes > 0, np.cumsum(sizes) - sizes, -1)
         adjustment = np.concatenate([t.adjustment for t in tables])
-        bounds = ([t.exact for t in tables], [t.other for t in tables], [t.absent for t in tables])
-        return codes, adjustment, first, *(np.array(bound, np.int32) for bound in bounds)
+        bounds = np.array([(t.exact, t.other, t.absent) for t in tables], np.int32).T.copy()
+        return codes, adjustment, first, bounds[0], bounds[1], bounds[2]
 
     def _settle(self, step: Step, left: Rows, right: Rows, total: Ints, related: Ints) -> None:
         """Replace what was expected of the comparisons of a step by what they give."""

@@ -15,6 +15,7 @@ from pipelines.records import RecordTables
 from pipelines.stages.resolve import assign_ids, resolve_tables
 
 if TYPE_CHECKING:
+    from identity.version import ModelVersion as Fitted
     from pipelines.session import Session
 
 
@@ -69,11 +70,11 @@ def fit(session: Session, *, use: bool) -> FitReport:
         tables = _tables(session, generation)
         resolution = resolve_tables(session, tables, inputs.judgements(session.ledger), None)
         assignment, _ = assign_ids(session.ledger, resolution.clusters)
-        version = models.version_of(resolution.model)
+        version = resolution.version.version
         changes = assignment.changes["change"].to_pylist()
         is_other = version != in_use.version
         if is_other:
-            _keep(session, resolution.model, tables.records.num_rows, use=use)
+            _keep(session, resolution.version, tables.records.num_rows, use=use)
         report = FitReport(
             tables.records.num_rows,
             _estimate(
@@ -86,7 +87,7 @@ def fit(session: Session, *, use: bool) -> FitReport:
                 version,
                 tables.records.num_rows,
                 pc.count_distinct(assignment.id_map["customer_id"]).as_py(),
-                models.describe(resolution.model),
+                resolution.model,
             ),
             assignment.moved_records,
             changes.count("merged"),
@@ -107,7 +108,7 @@ def _estimate(version: str, fitted_on: int, customers: int, described: dict[str,
     return Estimate(version, fitted_on, customers, *models.estimated(described))
 
 
-def _keep(session: Session, model: models.Fitted, records: int, *, use: bool) -> None:
+def _keep(session: Session, model: Fitted, records: int, *, use: bool) -> None:
     models.write(session.lake, model)
     with session.ledger.transaction("model"):
         models.record(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +14,11 @@ import pyarrow.parquet as pq
 from cdp import durable
 from cdp.lake import Lake
 from cdp.ledger import Ledger, timestamp
-from pipelines import digests, inputs
+from pipelines import digests, identity_state, inputs
 from pipelines.session import Session
+
+if TYPE_CHECKING:
+    from identity.state import State
 
 MODEL_FILE = "model.json"
 
@@ -98,13 +101,19 @@ def cause(known: Generation | None, made_from: Mapping[str, str]) -> str:
     return " and ".join(changed) if changed else "all made again"
 
 
-def write(folder: Path, tables: Mapping[str, pa.Table], model: Mapping[str, Any]) -> None:
-    """Write the files of a generation, whole or not at all; ``model`` describes what it was made with."""
+def write(
+    folder: Path, tables: Mapping[str, pa.Table], model: Mapping[str, Any], state: State
+) -> None:
+    """Write the files of a generation, whole or not at all; ``model`` describes what it was made with.
+
+    ``state`` is what the next run goes on from.
+    """
     with durable.atomic_directory(folder) as temporary:
         for name, table in tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
         text = json.dumps(model, indent=1, sort_keys=True, default=float)
         (temporary / MODEL_FILE).write_text(text, encoding="utf-8")
+        identity_state.write(temporary, state)
 
 
 def record(session: Session, generation: Generation) -> None:

@@ -1,14 +1,11 @@
 """Versions of the identity model: kept as files below ``identity/models/``, listed in the ledger.
 
 A version freezes what was estimated from the records: match weights, frequencies, thresholds. Runs use the
-*current* one, so that a customer does not change because others came in. Everything that knows how a model
-is stored stands in :func:`encode` and :func:`decode`.
+*current* one, so that a customer does not change because others came in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,16 +15,15 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger, timestamp
 
 if TYPE_CHECKING:
+    from identity.version import ModelVersion as Fitted
     from pipelines.session import Session
 
 FOLDER = "identity/models"
 GROWTH = 2
 """A model serves until there are this many times the records that it was estimated from."""
-FILE = "model.json"
+FILE = "model.arrow"
 
 State = Literal["current", "candidate", "retired"]
-Fitted = Mapping[str, Any]
-"""A model as the engine gives and takes it."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +39,11 @@ class ModelVersion:
     reason: str
 
 
-def version_of(model: Fitted) -> str:
-    """Return the name of a model: the engine's own, else a hash of its content."""
-    return str(model.get("version") or hashlib.sha256(encode(model)).hexdigest()[:16])
-
-
-def encode(model: Fitted) -> bytes:
-    """Return a model as bytes."""
-    return json.dumps(model, indent=1, sort_keys=True, default=float).encode()
-
-
 def decode(data: bytes) -> Fitted:
-    """Read what :func:`encode` wrote."""
-    found: Fitted = json.loads(data)
-    return found
+    """Read the bytes of a model. Raises a :class:`CdpError` for those of another version of cdp."""
+    from identity.version import ModelVersion as Engine
 
-
-def describe(model: Fitted) -> dict[str, Any]:
-    """Return what a model says about itself, in a form for JSON."""
-    return dict(model)
+    return Engine.from_bytes(data)
 
 
 def estimated(model: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -93,8 +75,8 @@ def load(lake: Lake, version: ModelVersion) -> Fitted | None:
 
 def write(lake: Lake, model: Fitted) -> str:
     """Write the file of a model durably and return its path; the ledger lists it with :func:`record`."""
-    relative = f"{FOLDER}/{version_of(model)}/{FILE}"
-    durable.write_bytes(lake.path(relative), encode(model))
+    relative = f"{FOLDER}/{model.version}/{FILE}"
+    durable.write_bytes(lake.path(relative), model.to_bytes())
     return relative
 
 
@@ -103,7 +85,7 @@ def record(session: Session, model: Fitted, *, records: int, state: State, reaso
 
     A new current version retires the one before, and so does a new candidate with its like.
     """
-    ledger, version = session.ledger, version_of(model)
+    ledger, version = session.ledger, model.version
     ledger.execute("UPDATE models SET state = 'retired' WHERE state = ? AND version <> ?", (state, version))
     path = f"{FOLDER}/{version}/{FILE}"
     ledger.execute(

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from cdp.errors import CdpError
 from pipelines import models
 from pipelines.known import Known, opened
-from pipelines.stages.resolve import policy
 
 if TYPE_CHECKING:
     from cdp.lake import Lake
     from cdp.ledger import Ledger
-    from cdp.settings import Settings
     from identity.explain import PairExplanation
 
 MOST_RECORDS = 200
@@ -50,7 +49,6 @@ GROUP BY 1, 2 ORDER BY count(b.word) DESC, 1, 2 LIMIT 1
 def compare(
     lake: Lake,
     ledger: Ledger,
-    settings: Settings,
     left: Sequence[str],
     right: Sequence[str],
     *,
@@ -58,8 +56,8 @@ def compare(
 ) -> PairExplanation | None:
     """Weigh the pair of a record of ``left`` and one of ``right`` that says most.
 
-    None where the newest generation does not have them, or its model is gone. Weighing a pair ``anew`` that
-    the generation did not keep reads all records: how rare a value is counts.
+    None where the newest generation does not have them, or its model is gone. ``anew``:
+    also weigh a pair that the generation did not keep.
     """
     with opened(lake, ledger) as known:
         lefts = [key for key in left if known.customer_of(key) is not None][:MOST_RECORDS]
@@ -69,7 +67,7 @@ def compare(
         kept = _kept(known, lefts, rights)
         if kept is not None or not anew:
             return kept
-        return _weighed(known, lake, ledger, settings, _alike(known, lefts, rights))
+        return _weighed(known, lake, ledger, _alike(known, lefts, rights))
 
 
 def _kept(known: Known, left: Sequence[str], right: Sequence[str]) -> PairExplanation | None:
@@ -93,7 +91,7 @@ def _alike(known: Known, left: Sequence[str], right: Sequence[str]) -> tuple[str
 
 
 def _weighed(
-    known: Known, lake: Lake, ledger: Ledger, settings: Settings, pair: tuple[str, str] | None
+    known: Known, lake: Lake, ledger: Ledger, pair: tuple[str, str] | None
 ) -> PairExplanation | None:
     from identity import explain
 
@@ -102,9 +100,12 @@ def _weighed(
     if model is None or pair is None:
         return None
     folder = lake.path(known.generation.path)
-    records, identifiers = (pq.read_table(folder / f"{name}.parquet") for name in ("records", "identifiers"))
+    two = ds.field("record_key").isin(list(pair))
+    records, identifiers = (
+        pq.read_table(folder / f"{name}.parquet", filters=two) for name in ("records", "identifiers")
+    )
+    held = pq.read_table(folder / "held_back.parquet")
     try:
-        table = explain.score_pair(*pair, records, identifiers, model, policy(settings.identity))
-        return explain.pair(*pair, table)
+        return explain.pair(*pair, explain.score_pair(*pair, records, identifiers, model, held))
     except CdpError:  # the model is of another version of cdp, or one of the two counts for nothing
         return None

@@ -232,11 +232,11 @@ def shape(text: str) -> str:
 def _summary(resolution: Resolution, out: Path, seconds: float) -> Iterator[str]:
     import pyarrow.compute as pc
 
-    from pipelines.models import describe, estimated
+    from pipelines.models import estimated
 
     clusters = resolution.clusters
     sizes: Any = pc.value_counts(clusters["cluster_id"]).field("counts")
-    precision, _ = estimated(describe(resolution.model))
+    precision, _ = estimated(resolution.model)
     largest = pc.max(sizes).as_py()
     parts = [
         f"{clusters.num_rows:,} records",

@@ -60,22 +60,20 @@ def _direct(context: Context, told: Explanation) -> PairExplanation | None:
     """Compare the two with each other, where the path does not do so already."""
     from cdp.lake import Lake
     from cdp.ledger import Ledger
-    from cdp.settings import FILE, load
+    from cdp.settings import FILE
 
     lake = Lake(context.workspace)
     shown = len(told.path) == 1 or bool(set(told.left.records) & set(told.right.records))
     if shown or not lake.ledger_path.is_file() or not lake.path(FILE).is_file():
         return None
-    from connectors.registry import names
     from pipelines.generations import newest
     from pipelines.pairs import compare
 
     with Ledger(lake.ledger_path, read_only=True) as ledger:
         if newest(ledger) is None:
             return None
-        settings = load(context.workspace, names())
         anew = not told.same_customer
-        return compare(lake, ledger, settings, told.left.records, told.right.records, anew=anew)
+        return compare(lake, ledger, told.left.records, told.right.records, anew=anew)
 
 
 def counterfactual(told: Explanation, found: Sequence[Edge]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from cdp import durable
 from cdp.ledger import Ledger, timestamp
 from cdp.schemas import ID_MAP
-from pipelines import digests, generations, inputs, models, records, uncertain
+from pipelines import digests, generations, identity_state, inputs, models, records, uncertain
 from pipelines.generations import Generation, newest
-from pipelines.models import Fitted, ModelVersion
+from pipelines.models import ModelVersion
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from identity.ids import IdAssignment
     from identity.policy import IdentityPolicy
     from identity.resolution import Resolution
+    from identity.version import ModelVersion as Fitted
 
 SEQUENCE = "customer"
 SPILL = "identity/spill.tmp"
@@ -34,7 +35,8 @@ REDIRECTS = pa.schema([("previous_customer_id", pa.string()), ("customer_id", pa
 class ResolveReport:
     """What the identity stage did; ``unchanged`` when its inputs are those of the newest generation.
 
-    ``cause`` says what had changed since, ``new_model`` why another model version was taken into use, if so.
+    ``cause`` says what had changed since, ``new_model`` why another model version was taken into use, if so;
+    ``updated`` whether only what changed was resolved, or (which gives the same) all records.
     """
 
     generation: Generation
@@ -47,6 +49,7 @@ class ResolveReport:
     split: int = 0
     cause: str = ""
     new_model: str | None = None
+    updated: bool = False
 
     @property
     def records(self) -> int:
@@ -84,7 +87,7 @@ def resolve(session: Session, *, full: bool = False) -> ResolveReport:
     if known is not None and not full and up_to_date(session, known):
         return ResolveReport(known, unchanged=True)
     with session.stage("resolve") as counts, session.progress.step("Resolve identities", 3) as advance:
-        report = _resolve(session, known, advance=lambda: advance(1))
+        report = _resolve(session, None if full else known, known, advance=lambda: advance(1))
         counts |= {
             "records": report.records,
             "customers": report.customers,
@@ -96,6 +99,7 @@ def resolve(session: Session, *, full: bool = False) -> ResolveReport:
             "cause": report.cause,
             "model": report.generation.model_version or "",
             "new_model": report.new_model or "",
+            "updated": report.updated,
         }
     return report
 
@@ -119,7 +123,7 @@ def _choose_model(session: Session, count: int) -> _Chosen:
         )
         return _Chosen(None, version, reason)
     model = models.load(session.lake, version)
-    reason = "the records have other columns or rules" if model else "the file of the last one was gone"
+    reason = "" if model else "the file of the last one was gone"
     return _Chosen(model, version, reason)
 
 
@@ -133,15 +137,52 @@ def resolve_tables(
     return resolve_records(tables.records, tables.identifiers, judged, rules, model=model)
 
 
-def _resolve(session: Session, known: Generation | None, *, advance: Callable[[], None]) -> ResolveReport:
+def _update(
+    session: Session,
+    base: Generation,
+    made_from: Mapping[str, str],
+    tables: records.RecordTables,
+    judged: pa.Table,
+    chosen: _Chosen,
+) -> Resolution | None:
+    """Resolve only what changed since a generation; None where its state does not serve.
+
+    What comes out is what resolving all records would give.
+    """
+    from identity.incremental import update
+    from identity.resolution import describe
+
+    same = all(base.inputs.get(name) == made_from.get(name) for name in ("rules", "code"))
+    if not same or chosen.model is None or chosen.model.version != base.model_version:
+        return None
+    folder = session.lake.path(base.path)
+    state = identity_state.read(folder)
+    if state is None:
+        return None
+    batch = identity_state.changes(folder, tables, session.lake.path(SPILL))
+    durable.remove(session.lake.path(SPILL))
+    return None if batch is None else describe(update(state, batch, judged))
+
+
+def _resolve(
+    session: Session,
+    base: Generation | None,
+    known: Generation | None,
+    *,
+    advance: Callable[[], None],
+) -> ResolveReport:
+    """Resolve into a new generation; ``base``: the one to go on from, ``known``: the newest."""
     lake, ledger = session.lake, session.ledger
     made_from = generations.current_inputs(session)
     tables = _records(session)
     advance()
     judged = inputs.judgements(ledger)
     chosen = _choose_model(session, tables.records.num_rows)
-    resolution = resolve_tables(session, tables, judged, chosen.model)
-    version = models.version_of(resolution.model)
+    resolution = _update(session, base, made_from, tables, judged, chosen) if base is not None else None
+    updated = resolution is not None
+    if resolution is None:
+        resolution = resolve_tables(session, tables, judged, chosen.model)
+    version = resolution.version.version
     is_new = chosen.version is None or chosen.version.version != version
     advance()
     assignment, before = assign_ids(ledger, resolution.clusters)
@@ -161,10 +202,10 @@ def _resolve(session: Session, known: Generation | None, *, advance: Callable[[]
     )
     _write(session, generation, tables, resolution, assignment, judged)
     if is_new:
-        models.write(lake, resolution.model)
+        models.write(lake, resolution.version)
     cause = generations.cause(known, made_from)
     changed = _commit(
-        session, generation, assignment, cause, (resolution.model, chosen.reason) if is_new else None
+        session, generation, assignment, cause, (resolution.version, chosen.reason) if is_new else None
     )
     advance()
     return ResolveReport(
@@ -178,6 +219,7 @@ def _resolve(session: Session, known: Generation | None, *, advance: Callable[[]
         split=changed.get("split", 0),
         cause=cause,
         new_model=chosen.reason if is_new else None,
+        updated=updated,
     )
 
 
@@ -238,7 +280,7 @@ def _write(
         "judgements": judged,
         "id_map": assignment.id_map,
     }
-    generations.write(session.lake.path(generation.path), files, models.describe(resolution.model))
+    generations.write(session.lake.path(generation.path), files, resolution.model, resolution.state)
 
 
 def _commit(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import compare, evaluate, ids, resolve, survivorship
-from identity.evidence import hold_hubs
-from identity.policy import IdentityPolicy
-from identity.records import encode
+from identity import evaluate, ids, resolve, survivorship
+from identity.comparer import Usual, bind, plan
+from identity.encode import encode
+from identity.features import FeatureStore
 from tests.identity_tools import groups, identifiers, judgements, records
 
 GIVEN = ["Ada", "Adda", "Bob", "Robert", "Carl", "Karl", "Dora", "J.", "Emmy", "王杰"]
@@ -55,6 +55,11 @@ def inputs(draw, least=2, most=14):
     )
 
 
+def by_key(table):
+    """Rows in the order of their keys: clusters come in the order of the records."""
+    return table.sort_by([(name, "ascending") for name in table.column_names[:3]])
+
+
 @given(inputs(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     people, rows, judged = given_inputs
@@ -70,8 +75,8 @@ def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
         rows.take(pa.array(order, pa.int64())),
         judgements(*judged) if judged else None,
     )
-    assert first.clusters.equals(second.clusters)
-    assert first.evidence.equals(second.evidence)
+    assert by_key(first.clusters).equals(by_key(second.clusters))
+    assert by_key(first.evidence).equals(by_key(second.evidence))
     assert first.held_back.equals(second.held_back)
     assert first.model == second.model
 
@@ -148,10 +153,10 @@ def test_unique_identifiers_veto(given_inputs):
 @given(inputs(least=3), st.integers(1, 5))
 def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, chunk):
     people, rows, _ = given_inputs
-    encoded, _ = encode(people, rows)
-    encoded, _ = hold_hubs(encoded, IdentityPolicy())
-    found = compare.comparer(encoded)
-    left, right = (side.astype(np.int64) for side in np.triu_indices(len(encoded), 1))
+    encoded, _, _ = encode(people, rows)
+    features = FeatureStore()
+    found = bind(encoded, plan(encoded), features, Usual.of(encoded, features))
+    left, right = (side.astype(np.int32) for side in np.triu_indices(len(encoded), 1))
     whole = found.levels(left, right)
     assert np.array_equal(whole, found.levels(right, left))
     parts = [found.levels(left[i : i + chunk], right[i : i + chunk]) for i in range(0, len(left), chunk)]

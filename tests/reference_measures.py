@@ -1,12 +1,13 @@
-"""Measures: levels of agreement of two different values of one column.
+"""Levels of agreement in numpy and rapidfuzz, as plain as can be: what the compiled kernels are held to.
 
-Each maker takes a column and returns a function of two arrays of value codes, with what it needs of each
-value (lengths, numbers, initials) worked out once. Measures are symmetric; equal values never reach them.
+Measures: each maker takes a column and returns a function of two arrays of value codes. Measures are symmetric;
+equal values never reach them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -15,12 +16,20 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from identity.normalise.nicknames import families
-from identity.records import Coded, Codes
 
+Codes: TypeAlias = npt.NDArray[np.int32]
 Levels: TypeAlias = npt.NDArray[np.int8]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Texts: TypeAlias = npt.NDArray[np.object_]
 Measure: TypeAlias = Callable[[Codes, Codes], Levels]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Distinct values (object array) and the code of each record, -1 for none."""
+
+    values: Texts
+    codes: Codes
 
 
 def jaro_winkler(left: Texts, right: Texts, cutoff: float) -> npt.NDArray[np.float32]:

@@ -124,6 +124,11 @@ def _identifiers(identifiers: Identifiers, chosen: Flags, rows: Rows) -> dict[tu
     place[rows] = np.arange(len(rows), dtype=np.int32)
     found = {}
     for name, column in identifiers.items():
-        use = np.flatnonzero(chosen[column.record]) if len(rows) else rows
-        found[name] = Multi(column.space, place[column.record[use]], column.value[use], column.codes[rows])
+        own = column.codes[rows]
+        if len(column.record) == np.count_nonzero(column.codes >= 0):
+            record = np.flatnonzero(own >= 0).astype(np.int32)
+            found[name] = Multi(column.space, record, own[record], own)
+        else:
+            use = np.flatnonzero(chosen[column.record])
+            found[name] = Multi(column.space, place[column.record[use]], column.value[use], own)
     return found

@@ -129,6 +129,15 @@ def _hash_all(data: Any, offsets: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _marked(wanted: Any, wide: Any) -> Any:
+    """Bits of what is wanted: most of a stock is not, and this table stays in the processor's cache."""
+    marks = np.zeros((wide >> np.uint64(6)) + np.uint64(1), np.uint64)
+    for j in range(len(wanted)):
+        marks[(wanted[j] & wide) >> np.uint64(6)] |= np.uint64(1) << (wanted[j] & np.uint64(63))
+    return marks
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _locate(stock: Any, wanted: Any, table: Any, same: Any, found: Any) -> None:
     mask = np.uint64(len(table) - 1)
     for j in range(len(wanted)):
@@ -138,7 +147,11 @@ def _locate(stock: Any, wanted: Any, table: Any, same: Any, found: Any) -> None:
         if table[slot] < 0:
             table[slot] = j
         same[j] = table[slot]
+    wide = np.uint64(len(table) * 16 - 1)
+    marks = _marked(wanted, wide)
     for i in range(len(stock)):
+        if not (marks[(stock[i] & wide) >> np.uint64(6)] >> (stock[i] & np.uint64(63))) & np.uint64(1):
+            continue
         slot = stock[i] & mask
         while table[slot] >= 0:
             if wanted[table[slot]] == stock[i]:

@@ -44,7 +44,15 @@ Levels = npt.NDArray[np.int8]
 Fill = Callable[[Rows, Rows], tuple[Levels, ...]]
 _TEXT_LIMIT = 12
 # Measured per pair of unequal values, in units of a test for equality (10 ns).
-_COSTS = {"suffix": 1.0, "gender": 1.0, "record_type": 1.0, "birth_date": 1.5, "phone": 3.0, "email": 8.0, "company": 20.0}
+_COSTS = {
+    "suffix": 1.0,
+    "gender": 1.0,
+    "record_type": 1.0,
+    "birth_date": 1.5,
+    "phone": 3.0,
+    "email": 8.0,
+    "company": 20.0,
+}
 _NO_VALUES = pa.array([], pa.string())
 _RANKS = {
     ADDRESS.name: ("same region", "same area", "same city", "similar postcode", "similar postcode, same city",
@@ -89,7 +97,10 @@ def plan(records: RecordSet) -> Plan:
     named = "given_name" in columns or "surname" in columns
     chosen: list[Planned] = []
     if named:
-        chosen += [Planned(GIVEN, Source("names", "given_name")), Planned(SURNAME, Source("names", "surname"))]
+        chosen += [
+            Planned(GIVEN, Source("names", "given_name")),
+            Planned(SURNAME, Source("names", "surname")),
+        ]
     for role, comparison in _SIMPLE.items():
         if role in columns:
             own = BRANCH_NAME if comparison is COMPANY and not named else comparison
@@ -251,7 +262,9 @@ class _Binder:
         column = self.records.identifiers.get((kind, namespace))
         if column is None:
             return Step((row,), _absent, (self.nothing,), ("",))
-        fill = self._measure(kind if kind in ("email", "phone") else "identifier", column.codes, column.space, comparison.exact)
+        fill = self._measure(
+            kind if kind in ("email", "phone") else "identifier", column.codes, column.space, comparison.exact
+        )
         several = len(column.record) > int((column.codes >= 0).sum())
         if several:
             fill = _any_shared(fill, column, len(self.records), comparison.exact)
@@ -263,28 +276,34 @@ class _Binder:
         if name in ("suffix", "gender", "record_type") or not space:
             return partial(_one, levels.same, (codes, exact))
         t = self.texts(space)
+        kernel, more = self._special(name, space) or (levels.alike, (0.88, 1, exact))
+        if name == "identifier":
+            kernel, more = levels.near, (1, 5, 1, exact)
+        first = (codes, more[0]) if name == "birth_date" else (codes,)
+        rest = more[1:] if name == "birth_date" else more
+        return partial(_one, kernel, (*first, t.text, t.packed, *rest))
+
+    def _special(self, name: str, space: str) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
+        """Kernel and features of the columns that have a measure of their own."""
         if name == "birth_date":
-            number = self.feature("dates", space).number
-            return partial(_one, levels.birth_date, (codes, number, t.text, t.packed))
+            return levels.birth_date, (self.feature("dates", space).number,)
+        if name == "phone":
+            return levels.phone, ()
+        if name == "middle_name":
+            return names.middle_name, ()
         if name == "email":
             e = self.feature("emails", space)
-            rare = ~np.isin(e.domain, self.usual.domains)
-            return partial(_one, levels.email, (codes, t.text, t.packed, e.local, e.length, rare))
-        if name == "phone":
-            return partial(_one, levels.phone, (codes, t.text, t.packed))
-        if name == "identifier":
-            return partial(_one, levels.near, (codes, t.text, t.packed, 1, 5, 1, exact))
-        if name == "middle_name":
-            return partial(_one, names.middle_name, (codes, t.text, t.packed))
+            return levels.email, (e.local, e.length, ~np.isin(e.domain, self.usual.domains))
         if name == "company":
             values = self.records.spaces[space].texts
             c = self.features.get("companies", space, values, common=self.usual.words)
-            parts = (c.words, c.rare, c.mass, c.digits, c.joined, c.acronym)
-            return partial(_one, places.company, (codes, t.text, t.packed, *parts))
-        return partial(_one, levels.alike, (codes, t.text, t.packed, 0.88, 1, exact))
+            return places.company, (c.words, c.rare, c.mass, c.digits, c.joined, c.acronym)
+        return None
 
 
-def _one(kernel: Callable[..., None], arguments: tuple[Any, ...], left: Rows, right: Rows) -> tuple[Levels, ...]:
+def _one(
+    kernel: Callable[..., None], arguments: tuple[Any, ...], left: Rows, right: Rows
+) -> tuple[Levels, ...]:
     out = np.empty(len(left), np.int8)
     kernel(left, right, *arguments, out)
     return (out,)

@@ -56,7 +56,9 @@ def scored(records: RecordSet, scorer: Scorer, left: Rows, right: Rows) -> pa.Ta
     weights, levels, names, texts = level_weights(pairs, scorer)
     identifying = np.array([n in _IDENTIFYING or n.endswith(")") for n in names])
     top = np.array([len(row) - 1 for row in texts])
-    shared = ((levels == top[:, None]) & identifying[:, None]).any(axis=0) if len(pairs) else np.empty(0, bool)
+    shared = (
+        ((levels == top[:, None]) & identifying[:, None]).any(axis=0) if len(pairs) else np.empty(0, bool)
+    )
     kinds = pa.array(["probabilistic", "deterministic"])
     return pa.table(
         [

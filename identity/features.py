@@ -21,8 +21,8 @@ from identity.kernels.hashing import hash_texts
 from identity.kernels.names import mark
 from identity.kernels.strings import pack, to_utf16
 from identity.normalise import fast
-from identity.normalise.nicknames import families
 from identity.normalise.fast_sounds import consonant_codes
+from identity.normalise.nicknames import families
 
 Hashes = npt.NDArray[np.uint64]
 

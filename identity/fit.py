@@ -81,7 +81,10 @@ def fit(
 def _levels(comparer: Comparer, left: Rows, right: Rows) -> npt.NDArray[np.int8]:
     """Levels of many pairs, by two threads."""
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = pool.map(lambda at: comparer.levels(left[at : at + _PART], right[at : at + _PART]), range(0, len(left), _PART))
+        parts = pool.map(
+            lambda at: comparer.levels(left[at : at + _PART], right[at : at + _PART]),
+            range(0, len(left), _PART),
+        )
         empty = np.empty((len(comparer.plan), 0), np.int8)
         return np.concatenate([empty, *parts], axis=1)
 
@@ -95,7 +98,7 @@ def _report(
     expected = probability(weight) * found.counts
     below = float(expected[weight < model.threshold - DOUBT].sum())
     return {
-        "candidate_pairs": int(round(float(found.counts.sum()))),
+        "candidate_pairs": round(float(found.counts.sum())),
         "match_weights": weight_histogram(weight, found.counts, with_term_frequency=False),
         "unseen_matches": below / max(float(expected.sum()), 1e-9),
         "cap": None if int(active.sum()) <= limits.all_pairs else cap,
@@ -181,4 +184,3 @@ def _frequencies(records: RecordSet, comparer: Comparer) -> tuple[Frequencies | 
             if comparer.comparisons[row].tf and space and (codes >= 0).any():
                 found[row] = Frequencies.of(codes, records.spaces[space].hashes)
     return tuple(found)
-

@@ -37,7 +37,9 @@ def choose(records: RecordSet) -> tuple[KeySpec, ...]:
     found += [KeySpec(name, name) for name in _WHOLE if name in columns]
     if DATE_KEY in derived:
         found.append(KeySpec(DATE_KEY, "birth_date"))
-    found += [KeySpec(name, name, combine=False) for name in (LOCAL_PART, COMPANY_BY_SOUND) if name in derived]
+    found += [
+        KeySpec(name, name, combine=False) for name in (LOCAL_PART, COMPANY_BY_SOUND) if name in derived
+    ]
     if FIRST_WORD in derived:
         found.append(KeySpec(FIRST_WORD, FIRST_WORD))
     found += [KeySpec(name, "name") for name in ("given_name", "surname") if name in columns]
@@ -50,7 +52,10 @@ def choose(records: RecordSet) -> tuple[KeySpec, ...]:
 
 
 def build(
-    specs: Sequence[KeySpec], records: RecordSet, identifiers: Identifiers, hubs: Mapping[tuple[str, str], Flags]
+    specs: Sequence[KeySpec],
+    records: RecordSet,
+    identifiers: Identifiers,
+    hubs: Mapping[tuple[str, str], Flags],
 ) -> list[Key]:
     """The columns of keys; ``identifiers`` are those without hub values, ``hubs`` flags these by value."""
     nothing = np.full(len(records), -1, np.int32)

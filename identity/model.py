@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from identity.comparisons import Comparison
+
 Levels = npt.NDArray[np.int8]
 
 Floats = npt.NDArray[np.float64]

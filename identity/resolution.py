@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from identity import tables
 from identity.encode import encode
@@ -22,6 +21,9 @@ from identity.scorer import Scorer, estimated_accuracy
 from identity.state import State
 from identity.status import status
 from identity.version import ModelVersion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 AUTO_THRESHOLD = 0.5
 Progress = Callable[[str], None]
@@ -102,9 +104,7 @@ def start(
     return advance(None, encoded, live, judgements, rules, model, features, progress, now)
 
 
-def describe(
-    state: State, *, with_evidence: bool = True, progress: Progress = lambda _: None
-) -> Resolution:
+def describe(state: State, *, with_evidence: bool = True, progress: Progress = lambda _: None) -> Resolution:
     """The tables of a state."""
     progress("report")
     found = tables.clusters(state)

@@ -47,7 +47,10 @@ def _people(count: int) -> tuple[pa.Table, pa.Table]:
                 "hobby": f"chess {i % 30}",
             }
         )
-        contact = (("email", f"{given[:3]}.{family[:3]}{i % 6}@mail{i % 4}.org"), ("phone", f"+44 20 7946 {100 + i % 40:04}"))
+        contact = (
+            ("email", f"{given[:3]}.{family[:3]}{i % 6}@mail{i % 4}.org"),
+            ("phone", f"+44 20 7946 {100 + i % 40:04}"),
+        )
         ids += [(f"warm:{i}", kind, "", value, seen) for kind, value in contact]
         ids += [(f"warm:{i}", "user_id", "warm", f"u{i % 50}", seen)] if i % 3 == 0 else []
         ids += [(f"warm:{i}", "email", "", f"second{i % 20}@mail.org", seen)] if i % 4 == 0 else []
@@ -73,3 +76,8 @@ def warm() -> Iterator[str]:
 def _of(records: pa.Table, identifiers: pa.Table) -> pa.Table:
     keys = records["record_key"].combine_chunks()
     return identifiers.filter(pc.is_in(identifiers["record_key"], value_set=keys))
+
+
+if __name__ == "__main__":
+    for _ in warm():
+        pass

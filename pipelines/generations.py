@@ -101,9 +101,7 @@ def cause(known: Generation | None, made_from: Mapping[str, str]) -> str:
     return " and ".join(changed) if changed else "all made again"
 
 
-def write(
-    folder: Path, tables: Mapping[str, pa.Table], model: Mapping[str, Any], state: State
-) -> None:
+def write(folder: Path, tables: Mapping[str, pa.Table], model: Mapping[str, Any], state: State) -> None:
     """Write the files of a generation, whole or not at all; ``model`` describes what it was made with.
 
     ``state`` is what the next run goes on from.

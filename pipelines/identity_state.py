@@ -48,7 +48,10 @@ def write(folder: Path, state: State) -> None:
         if isinstance(part, bytes):
             (target / name).write_bytes(part)
             continue
-        with pa.OSFile(str(target / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, part.schema) as out:
+        with (
+            pa.OSFile(str(target / f"{name}.arrow"), "wb") as sink,
+            pa.ipc.new_file(sink, part.schema) as out,
+        ):
             out.write_table(part)
 
 
@@ -94,5 +97,7 @@ def changes(folder: Path, tables: RecordTables, temporary: Path) -> Batch | None
             for name in ("records", "identifiers")
         )
     return Batch(
-        fresh.cast(tables.records.schema), identifiers.cast(tables.identifiers.schema), removed.cast(pa.string())
+        fresh.cast(tables.records.schema),
+        identifiers.cast(tables.identifiers.schema),
+        removed.cast(pa.string()),
     )

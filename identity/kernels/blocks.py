@@ -221,7 +221,7 @@ def note(rows: Any, mask: Any, both: Any, one: Any, two: Any, ordered: Any, tabl
 
 
 @_jit
-def refine(rows: Any, starts: Any, codes: Any, width: Any, most: Any) -> Any:  # noqa: C901 (three short passes)
+def refine(rows: Any, starts: Any, codes: Any, width: Any, most: Any) -> Any:
     """Split each group by the code of its members; members without code and groups of one are left out.
 
     ``codes``: code of ``rows[i]``, below ``width``. Groups of more than ``most`` are left out as well. Returns
@@ -330,7 +330,7 @@ def transpose(members: Any, spans: Any, number: Any, size: Any) -> Any:
 
 
 @_jit
-def pairs(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
+def pairs(
     rows: Any,
     number: Any,
     offsets: Any,

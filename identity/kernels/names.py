@@ -21,7 +21,7 @@ from identity.kernels.strings import (
 
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 _inline = numba.njit(inline="always", nogil=True, error_model="numpy")
-STRINGS = "cdb84734ffe52f5f"
+STRINGS = "b671fb9b5de1f219"
 
 
 @_inline

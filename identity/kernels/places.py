@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
-from identity.kernels.strings import edits, is_alike, is_near, length_of, share, start_of
+from identity.kernels.strings import is_alike, is_near, length_of, share, start_of
 
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 _inline = numba.njit(inline="always", nogil=True, error_model="numpy")
-STRINGS = "cdb84734ffe52f5f"
+STRINGS = "b671fb9b5de1f219"
 
 
 @_inline
@@ -54,8 +53,9 @@ def address(  # type: ignore[no-untyped-def]
 ):
     """Fill the levels of ``comparisons.ADDRESS`` or ``PLACE``: one comparison over all columns of an address.
 
-    ``columns``: region, postcode, city, street and number of each record. ``rank``: the levels of region, area, city, similar postcode, that and city, postcode, that in another city.
-    The levels that only streets reach are those of ADDRESS.
+    ``columns``: region, postcode, city, street and number of each record. ``rank``: the levels of region, area,
+    city, similar postcode, that and city, postcode, that in another city. The levels that only streets reach are
+    those of ADDRESS.
     """
     for i in range(len(left)):
         a, b = left[i], right[i]

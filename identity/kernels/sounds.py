@@ -81,7 +81,7 @@ def _spoken(room: Any, at: Any, end: Any, written: Any, spoken: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _code(  # noqa: PLR0913, PLR0917 (kernels take arrays singly)
+def _code(
     data: Any, offsets: Any, sound: Any, silent: Any, written: Any, spoken: Any, room: Any, out: Any,
     places: Any, unusual: Any,
 ) -> None:  # fmt: skip

@@ -35,6 +35,7 @@ def _popcount(bits):  # type: ignore[no-untyped-def]
 
 @_jit
 def first_of(word):  # type: ignore[no-untyped-def]
+    """The first unit of a packed text."""
     return word & np.uint64(0xFFFF)
 
 
@@ -48,16 +49,19 @@ def spare_of(one, two):  # type: ignore[no-untyped-def]
 
 @_jit
 def length_of(word):  # type: ignore[no-untyped-def]
+    """The length of a packed text."""
     return np.int64((word >> np.uint64(20)) & np.uint64(0xFFF))
 
 
 @_jit
 def start_of(word):  # type: ignore[no-untyped-def]
+    """Where a packed text starts."""
     return np.int64(word >> np.uint64(34))
 
 
 @_jit
 def end_of(word):  # type: ignore[no-untyped-def]
+    """Where a packed text ends."""
     return start_of(word) + length_of(word)
 
 

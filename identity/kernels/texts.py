@@ -62,7 +62,7 @@ def _rewritten(
     starts: Offsets,
     ends: Offsets,
     by: Table,
-    tidy: bool,  # noqa: FBT001
+    tidy: bool,
 ) -> tuple[pa.Array, Flags]:
     size = len(starts)
     out = np.empty(int((ends - starts).sum()), dtype=np.uint8)
@@ -77,7 +77,7 @@ def _translate(
     starts: Any,
     ends: Any,
     by: Any,
-    tidy: bool,  # noqa: FBT001
+    tidy: bool,
     out: Any,
     places: Any,
     unusual: Any,

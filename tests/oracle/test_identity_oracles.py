@@ -9,7 +9,8 @@ from identity import model
 from identity.comparisons import Comparison
 from identity.policy import IdentityPolicy
 
-def draw(rng, tables, count) :
+
+def draw(rng, tables, count):
     """Patterns of one class, a column per pair, a tenth of the fields without a value."""
     levels = np.stack([rng.choice(len(table), count, p=table) for table in tables]).astype(np.int8)
     levels[rng.random(levels.shape) < 0.1] = -1

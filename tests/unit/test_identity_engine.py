@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cdp.errors import NotFoundError, UsageError
 from identity import IdentityPolicy, explain, ids, resolve, roles, survivorship
-from identity.evaluate import evaluate
 from identity.encode import encode
+from identity.evaluate import evaluate
 from identity.version import ModelVersion
 from tests.identity_tools import IDENTIFIERS, TIMESTAMP, day, groups, identifiers, judgements, records, settle
 
@@ -152,7 +151,9 @@ def test_judgements_on_records_that_are_gone_are_left_out():
 def test_a_model_version_can_be_kept_and_used_again():
     people, rows = crowd()
     first = settle(people, rows)
-    again = resolve(records(people), identifiers(rows), model=ModelVersion.from_bytes(first.version.to_bytes()))
+    again = resolve(
+        records(people), identifiers(rows), model=ModelVersion.from_bytes(first.version.to_bytes())
+    )
     assert again.clusters.equals(first.clusters)
     assert again.model["version"] == first.model["version"]
     assert json.loads(json.dumps(first.model)) == first.model
@@ -408,7 +409,9 @@ def test_records_stay_in_the_order_in_which_they_came():
     people = records({"b:2": {"city": "York"}, "a:1": {"city": "Leeds"}})
     encoded, _, _ = encode(people)
     assert encoded.keys.to_pylist() == people["record_key"].to_pylist()
-    assert encoded.texts(encoded.columns["city"]).to_pylist() == [c.lower() for c in people["city"].to_pylist()]
+    assert encoded.texts(encoded.columns["city"]).to_pylist() == [
+        c.lower() for c in people["city"].to_pylist()
+    ]
 
 
 def test_the_latest_of_two_judgements_on_one_pair_stands():

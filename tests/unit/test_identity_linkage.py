@@ -141,9 +141,7 @@ def test_the_numbers_of_rows_and_the_order_of_edges_play_no_part(graph, limit, m
     order, good, start, matrix = graph
     place, back = np.array(moved, np.int32), np.argsort(moved)
     rules = Rules(0, limit, limit)
-    first = linkage.link(
-        divide(order, good, start, np.ones(18, bool), rules), NOBODY, by(matrix)
-    )
+    first = linkage.link(divide(order, good, start, np.ones(18, bool), rules), NOBODY, by(matrix))
     turned = Edges(place[good.right][::-1], place[good.left][::-1], good.weight[::-1])
     divided = divide(order[back], turned, place[start][back], np.ones(18, bool), rules)
     again = linkage.link(divided, NOBODY, by(matrix[np.ix_(back, back)]))

@@ -24,6 +24,7 @@ from identity.comparisons import (
     COMPANY,
     GENDER,
     GIVEN,
+    LONE_NAME,
     MIDDLE,
     PLACE,
     RECORD_TYPE,
@@ -115,7 +116,10 @@ def plan(records: RecordSet) -> Plan:
             chosen.append(Planned(of_identifier(kind, namespace), Source("identifier", kind, namespace)))
     used = {*_SIMPLE, "given_name", "surname", *_ADDRESS_ROLES}
     texts = [name for name in sorted(columns) if name not in used][:_TEXT_LIMIT]
-    return (*chosen, *(Planned(of_text(name), Source("text", name)) for name in texts))
+    chosen += [Planned(of_text(name), Source("text", name)) for name in texts]
+    if len(chosen) == 1 and chosen[0].comparison.name == COMPANY.name:
+        chosen = [Planned(LONE_NAME, chosen[0].source)]
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,8 @@ def estimate(
     # Without any personal field, two people of one household cannot be told from one person.
     personal = any(c.related is None for c in comparisons)
     related_rate = related_rate if personal else _NONE
+    # Classes are told apart by what agrees together: of a single comparison nothing but the rate can be learned.
+    learning = len(comparisons) > 1
     for _ in range(rounds):
         logs = np.stack(
             [
@@ -140,6 +142,11 @@ def estimate(
         before = match_rate, related_rate
         match_rate = float((totals[0] + 1.0) / (pairs + _STRANGERS))
         related_rate = float((totals[1] + 0.5) / (pairs + _STRANGERS)) if personal else _NONE
+        moved = abs(match_rate / before[0] - 1), abs(related_rate / before[1] - 1)
+        if not learning:
+            if max(moved) < _SETTLED:
+                break
+            continue
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
         match = [
             _normal(n + _STRENGTH * np.array(c.match)) for n, c in zip(parts[0], comparisons, strict=True)
@@ -151,7 +158,6 @@ def estimate(
             _normal(n + _RELATED_STRENGTH * _related(c, u)) if c.related is not None else _related(c, u)
             for n, c, u in zip(parts[1], comparisons, unrelated, strict=True)
         ]
-        moved = abs(match_rate / before[0] - 1), abs(related_rate / before[1] - 1)
         if max(moved) < _SETTLED:
             break
     return Parameters(tuple(match), tuple(related), tuple(unrelated), match_rate, related_rate)

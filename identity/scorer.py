@@ -107,7 +107,8 @@ class Scorer:
 
     def ready(self) -> Scorer:
         """The scorer with its tables made, which several threads would otherwise make each for itself."""
-        _ = self._bounds, self._order
+        if self._tables:
+            _ = self._bounds, self._order
         return self
 
     def frequency_range(self) -> dict[str, dict[str, float]]:

@@ -419,3 +419,17 @@ def test_the_latest_of_two_judgements_on_one_pair_stands():
     first = ("a:1", "b:2", "cannot_link")
     assert len(groups(resolve(people, None, judgements(first, ("b:2", "a:1", "must_link"))))) == 1
     assert len(groups(resolve(people, None, judgements(("b:2", "a:1", "must_link"), first)))) == 2
+
+
+def test_names_of_organisations_are_enough_where_there_is_nothing_else():
+    own = "Harbour Orchid Quarry Lantern Thistle Cobalt Meadow Falcon Juniper Pebble Saffron Walnut".split()
+    trade = "Mills Shipping Brewery Printing Tailors".split()
+    names = [f"{first} {second}" for first in own for second in trade]
+    spelled = {"a": "Zephyr Instruments Ltd", "b": "Zephyr Instruments", "c": "Zephyr Instrumants"}
+    records = {f"r{i}": {"company": name} for i, name in enumerate(names)}
+    found = settle(records | {key: {"company": name} for key, name in spelled.items()})
+    clusters = dict(
+        zip(found.clusters["record_key"].to_pylist(), found.clusters["cluster_id"].to_pylist(), strict=True)
+    )
+    assert clusters["a"] == clusters["b"] == clusters["c"]
+    assert len(set(clusters.values())) == len(names) + 1

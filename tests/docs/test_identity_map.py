@@ -1,0 +1,26 @@
+"""The map of the identity package names its files, all of them and no others."""
+
+from __future__ import annotations
+
+import re
+
+import identity
+from tests.docs.markdown import ROOT
+
+FOLDER = ROOT / "identity"
+
+
+def test_every_file_of_identity_is_on_the_map():
+    named = re.findall(r"^    ([a-z_]+)(/?) +\S", identity.__doc__ or "", re.MULTILINE)
+    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+    folders = {path.parent.name for path in FOLDER.glob("*/__init__.py")}
+    assert sorted(name for name, folder in named if not folder) == sorted(files)
+    assert sorted(name for name, folder in named if folder) == sorted(folders)
+
+
+def test_every_file_of_kernels_is_on_the_map():
+    line = re.search(r"^    kernels/ +(.+)$", identity.__doc__ or "", re.MULTILINE)
+    assert line
+    assert sorted(line[1].split(", ")) == sorted(
+        path.stem for path in (FOLDER / "kernels").glob("*.py") if path.stem != "__init__"
+    )

@@ -14,11 +14,15 @@ from typing import Any
 
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from cdp.runs import new_run_id
 from cdp.settings import Settings, load
 from connectors.registry import names
+from pipelines import fit as fitting
 from pipelines import runner
+from pipelines.fit import FitReport
 from pipelines.options import RunOptions
 from pipelines.report import RunReport
+from pipelines.session import open_session
 from warehouse.compare import equal
 from warehouse.release import current
 
@@ -127,6 +131,13 @@ def run(folder: Path, selection: str = "run", *, engine: str = "plain", **option
     return runner.run(
         folder, settings_of(folder), selection, engine=engine, now=now, options=chosen, **options
     )
+
+
+def fit(folder: Path, *, use: bool = False) -> FitReport:
+    """Estimate a model on the present records, as `cdp identity fit` does."""
+    run_id = new_run_id(NOW, "fit0")
+    with open_session(folder, settings_of(folder), "identity fit", run_id=run_id, now=NOW) as session:
+        return fitting.fit(session, use=use)
 
 
 def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:

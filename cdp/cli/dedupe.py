@@ -70,7 +70,8 @@ def command(
     resolution = _resolve(prepared, with_evidence=evidence is not None)
     dedupe_files.write(_result(prepared, resolution), out)
     if evidence is not None:
-        dedupe_files.write(resolution.evidence, evidence)
+        by_key = [("left_record", "ascending"), ("right_record", "ascending")]
+        dedupe_files.write(resolution.evidence.sort_by(by_key), evidence)
     if held is not None:
         dedupe_files.write(resolution.held_back, held)
     if report is not None:

@@ -12,12 +12,9 @@ import pytest
 from cdp.cli.main import run as cdp
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from cdp.runs import new_run_id
-from pipelines import fit as fitting
 from pipelines import models
 from pipelines.report import RunReport
-from pipelines.session import open_session
-from tests.pipelines_tools import NOW, ORDER_HEAD, add_files, ledger_rows, make_shop, rows, run, settings_of
+from tests.pipelines_tools import NOW, ORDER_HEAD, add_files, fit, ledger_rows, make_shop, rows, run
 
 Capture = pytest.CaptureFixture[str]
 PEOPLE = 12
@@ -229,12 +226,6 @@ def test_below_the_threshold_there_is_no_warning(shop: Path) -> None:
 def versions(shop: Path) -> list[models.ModelVersion]:
     with Ledger(Lake(shop).ledger_path, read_only=True) as ledger:
         return models.versions(ledger)
-
-
-def fit(shop: Path, *, use: bool = False) -> fitting.FitReport:
-    run_id = new_run_id(NOW, "fit0")
-    with open_session(shop, settings_of(shop), "identity fit", run_id=run_id, now=NOW) as session:
-        return fitting.fit(session, use=use)
 
 
 def test_runs_keep_the_model_until_the_records_have_doubled(shop: Path) -> None:

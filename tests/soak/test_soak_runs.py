@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash_tools import problems, take_images
-from tests.pipelines_tools import FILES, NOW, add_files, call, cdp, finish, make_shop, run
+from tests.pipelines_tools import FILES, NOW, add_files, call, cdp, finish, fit, make_shop, run
 
 pytestmark = [pytest.mark.soak, pytest.mark.serial]
 
@@ -77,4 +77,6 @@ def test_any_order_and_grouping_of_input_files_gives_the_same(
         some = [names.pop() for _ in range(dice.randint(1, len(names)))]
         add_files(workspace, {name: FILES[name] for name in some})
         run(workspace, now=NOW + timedelta(hours=len(names)))
+    fit(workspace, use=True)  # one that was made from the first files knew less
+    run(workspace, now=NOW + timedelta(days=1))
     assert list(problems(workspace, undisturbed[0])) == []

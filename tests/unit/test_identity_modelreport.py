@@ -52,7 +52,7 @@ def test_a_histogram_of_patterns_equals_that_of_their_pairs():
 def test_the_curve_at_the_threshold_equals_the_estimates_of_the_model(model):
     told = view(model)
     at = next(point for point in told.curve if point.threshold == told.threshold)
-    assert at.precision == pytest.approx(model["estimated_precision"], abs=1e-3)
+    assert at.precision == pytest.approx(model["pairs_estimated_precision"], abs=1e-3)
     assert at.recall == pytest.approx(model["estimated_recall"], abs=1e-3)
     assert [p.recall for p in told.curve] == sorted((p.recall for p in told.curve), reverse=True)
 

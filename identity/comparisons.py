@@ -14,6 +14,8 @@ class Comparison:
     personal, so that two people of one household agree on it no more than strangers do.
     ``echo``: the share of two people of one household who bear the same value of a personal field: children
     are named after their parents, and twins share a birth date.
+    ``slip``: most that the level below ``exact`` may have among matches, as a share of ``exact``: slips of the pen
+    are rare. Numbers that are handed out one after the other differ in one sign between people of one household.
     ``tf``: whether the frequency of an equal value adjusts the weight.
     """
 
@@ -24,6 +26,7 @@ class Comparison:
     related: tuple[float, ...] | None = None
     tf: bool = False
     echo: float = 0.0
+    slip: float | None = None
 
     @property
     def shared(self) -> bool:
@@ -101,6 +104,7 @@ PHONE = Comparison(
     unrelated=(0.99996, 0.00003, 0.00001),
     related=(0.59, 0.01, 0.40),
     tf=True,
+    slip=0.15,
 )
 ADDRESS = Comparison(
     "address",
@@ -212,7 +216,9 @@ def of_identifier(kind: str, namespace: str) -> Comparison:
     shared = (0.55, 0.01, 0.44) if kind in _SHARED_DEVICES else None
     levels = ("different", "one sign differs", "same")
     strangers = (0.99994, 0.00005, 0.00001)
-    return Comparison(identifier_name(kind, namespace), levels, (0.06, 0.04, 0.90), strangers, shared)
+    name = identifier_name(kind, namespace)
+    return Comparison(name, levels, (0.06, 0.04, 0.90), strangers, shared, slip=_SLIP)
 
 
+_SLIP = 0.06
 _SHARED_DEVICES = frozenset({"device", "anonymous_id"})

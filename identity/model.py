@@ -149,7 +149,8 @@ def estimate(
             continue
         parts = [_level_counts(candidates.patterns, share, comparisons) for share in posterior]
         match = [
-            _normal(n + _STRENGTH * np.array(c.match)) for n, c in zip(parts[0], comparisons, strict=True)
+            _with_few_slips(_normal(n + _STRENGTH * np.array(c.match)), c.slip)
+            for n, c in zip(parts[0], comparisons, strict=True)
         ]
         unrelated = [
             _normal(n + b + _prior_u(c)) for n, b, c in zip(parts[2], background, comparisons, strict=True)
@@ -161,6 +162,17 @@ def estimate(
         if max(moved) < _SETTLED:
             break
     return Parameters(tuple(match), tuple(related), tuple(unrelated), match_rate, related_rate)
+
+
+def _with_few_slips(match: Floats, slip: float | None) -> Floats:
+    """Move what the level below the exact one has too much of to "different"."""
+    if slip is None:
+        return match
+    most = slip * match[-1]
+    excess = max(match[-2] - most, 0.0)
+    match[-2] -= excess
+    match[0] += excess
+    return match
 
 
 def _prior_u(comparison: Comparison) -> Floats:

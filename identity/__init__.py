@@ -57,6 +57,7 @@ Results
     tables           clusters, held back, uncertain pairs
     evidence_table   edges with levels and sentences
     explain          why two records are one customer, or are not
+    expected         what a model expects of its own clusters
     ids              customer ids that stay
     survivorship     golden values
 Evaluation
@@ -69,7 +70,7 @@ Evaluation
     modelreport_html the same as a page
     modelreport_style its style
 Compiled loops
-    kernels/         blocks, levels, names, places, strings, sounds, texts, hashing, codes, graph, least, buffers
+    kernels/         blocks, levels, names, places, strings, sounds, texts, hashing, codes, graph, chains, least, buffers
 """
 
 from __future__ import annotations

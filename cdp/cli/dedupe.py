@@ -57,7 +57,9 @@ def command(
     match_probability, in the order of FILE: rows of one cluster_id are one person.
     """
     from cdp.cli import dedupe_files, table_file
+    from cdp.memory import give_back_early
 
+    give_back_early()
     started = time.perf_counter()
     forced, ignored = _mapping(mapping)
     dedupe_files.check_outputs(
@@ -67,8 +69,9 @@ def command(
     prepared = _prepare(file, source.table, forced, ignored, id_column)
     if not quiet:
         _print_mapping(source, prepared.roles)
+    del source  # memory: what is left of it is in ``prepared``
     resolution = _resolve(prepared, with_evidence=evidence is not None)
-    dedupe_files.write(_result(prepared, resolution), out)
+    dedupe_files.write(_result(resolution), out)
     if evidence is not None:
         by_key = [("left_record", "ascending"), ("right_record", "ascending")]
         dedupe_files.write(resolution.evidence.sort_by(by_key), evidence)
@@ -170,22 +173,9 @@ def _resolve(prepared: Prepared, *, with_evidence: bool) -> Resolution:
     return resolve(prepared.records, prepared.identifiers, with_evidence=with_evidence)
 
 
-def _result(prepared: Prepared, resolution: Resolution) -> pa.Table:
-    """Return the clusters in the order of the input."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    keys = prepared.records["record_key"].cast(pa.string())
-    clusters = resolution.clusters
-    places = pc.index_in(keys, value_set=clusters["record_key"].cast(pa.string()).combine_chunks())
-    found = clusters.take(places)
-    return pa.table(
-        {
-            "record_id": keys,
-            "cluster_id": found["cluster_id"],
-            "match_probability": found["match_probability"],
-        }
-    )
+def _result(resolution: Resolution) -> pa.Table:
+    """Return the clusters, which come in the order of the input."""
+    return resolution.clusters.rename_columns(["record_id", "cluster_id", "match_probability"])
 
 
 def _print_mapping(source: TableFile, roles: Mapping[str, Role]) -> None:

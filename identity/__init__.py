@@ -70,7 +70,8 @@ Evaluation
     modelreport_html the same as a page
     modelreport_style its style
 Compiled loops
-    kernels/         blocks, levels, names, places, strings, sounds, texts, hashing, codes, graph, chains, least, buffers
+    kernels/         blocks, levels, names, places, strings, sounds, texts, contacts,
+                     hashing, codes, graph, chains, least, buffers
 """
 
 from __future__ import annotations

@@ -17,15 +17,18 @@ _SAMPLE: Final = 1_000
 _MEMORY: Final = "8GB"
 
 
-def read_parquet(path: Path) -> tuple[pa.Table, str, tuple[str, ...]]:
-    """Return the columns of a Parquet file as text (texts stay dictionaries), its format, and notes."""
+def read_parquet(path: Path, ids: str | None = None) -> tuple[pa.Table, str, tuple[str, ...]]:
+    """Return the columns of a Parquet file as text, its format, and notes.
+
+    Texts stay dictionaries, but for those of the column ``ids``, of which each comes once.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         schema = pq.read_schema(path)
         flat = [field for field in schema if not pa.types.is_nested(field.type)]
-        texts = [field.name for field in flat if _is_text(field.type)]
+        texts = [field.name for field in flat if _is_text(field.type) and field.name != ids]
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(columns=[field.name for field in flat])
     except (pa.ArrowInvalid, OSError):

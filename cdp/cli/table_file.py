@@ -32,8 +32,8 @@ class TableFile:
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path) -> TableFile:
-    """Read a file; its format is told by its first bytes, then by its name.
+def read(path: Path, ids: str | None = None) -> TableFile:
+    """Read a file; its format is told by its first bytes, then by its name. ``ids``: the column of ids, if known.
 
     Raises :class:`NotFoundError` where there is none, and :class:`UsageError` where it is empty or broken.
     """
@@ -49,7 +49,7 @@ def read(path: Path) -> TableFile:
     if start == _PARQUET_MAGIC:
         from cdp.cli.table_columns import read_parquet
 
-        found = TableFile(*read_parquet(path))
+        found = TableFile(*read_parquet(path, ids))
     else:
         found = _read_text(path, zipped=start.startswith(_GZIP_MAGIC))
     if not found.table.num_rows:

@@ -144,7 +144,7 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     joins = protection.unique_edges(region.identifiers, policy, live, labels, order)
     stated = _by_type([*attached.edges, *joins])
     inside = linked.edges
-    lowest = linkage.best_paths(labels, _weighed(concat_edges([inside, copies]), stated, judged))
+    lowest = linkage.best_paths(labels, weighed(concat_edges([inside, copies]), stated, judged))
     held = [*divided.held, *linked.held, *attached.held, *_suspicious(region, policy, labels)]
     ties = _ties(region, waiting, unique)
     return Clustered(labels, ties, inside, copies, stated, lowest, held)
@@ -184,7 +184,7 @@ def _by_type(joins: list[Joins]) -> list[Joins]:
     ]
 
 
-def _weighed(edges: Edges, stated: list[Joins], judged: Judgements) -> Edges:
+def weighed(edges: Edges, stated: list[Joins], judged: Judgements) -> Edges:
     """All that holds clusters together, with weights."""
     parts = [edges]
     for kind, left, right in stated:

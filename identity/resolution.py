@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from identity import tables
+from identity.clusters import weighed
+from identity.components import concat_edges
 from identity.encode import encode
 from identity.engine import advance, find_rows, scorer_of, threshold_of
 from identity.evidence_table import EVIDENCE, evidence
+from identity.expected import expected_precision
 from identity.features import FeatureStore
 from identity.fit import fit
 from identity.judgements import read_judgements
@@ -122,10 +125,15 @@ def _told(state: State, scorer: Scorer) -> dict[str, Any]:
     """The model and what it expects of its own work, in a form for JSON."""
     version, weight = state.version, state.edges.weight
     threshold = threshold_of(version, state.policy)
+    found = state.clustered
+    holding = weighed(concat_edges([found.inside, found.copies]), found.stated, state.judged)
+    of_pairs = estimated_accuracy(weight, threshold, version.report["unseen_matches"])
     return {
         **version.model.to_dict(),
         **version.report,
-        **estimated_accuracy(weight, threshold, version.report["unseen_matches"]),
+        "estimated_precision": expected_precision(found.labels, holding),
+        "estimated_recall": of_pairs["estimated_recall"],
+        "pairs_estimated_precision": of_pairs["estimated_precision"],
         "version": version.version,
         "threshold": threshold,
         "records": int(state.live.sum()),

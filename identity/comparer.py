@@ -35,7 +35,7 @@ from identity.comparisons import (
     of_text,
 )
 from identity.features import FeatureStore, Texts, common_words
-from identity.kernels import levels, names, places
+from identity.kernels import contacts, levels, names, places
 from identity.recordset import RecordSet
 from identity.values import Multi
 
@@ -128,7 +128,8 @@ class Step:
 
     ``codes``: per comparison the column whose equal values the frequency adjustment looks up.
     ``bound``: what values of ``codes`` alone tell of the level: "values", that equal ones are exact and missing
-    ones absent; "names", that equal ones are exact; or "nothing". ``cost``: of a pair, relative to equality.
+    ones absent; "silent", likewise, but others may say nothing; "names", that equal ones are exact; or "nothing".
+    ``cost``: of a pair, relative to equality.
     """
 
     rows: tuple[int, ...]
@@ -272,8 +273,29 @@ class _Binder:
         several = len(column.record) > int((column.codes >= 0).sum())
         if several:
             fill = _any_shared(fill, column, len(self.records), comparison.exact)
+        bound = "values"
+        if kind == "email":
+            fill, bound = self._but_names(fill, column, comparison.exact), "silent"
         cost = _COSTS.get(kind, 2.0)
-        return Step((row,), fill, (column.codes,), (column.space,), several=several, cost=cost)
+        return Step((row,), fill, (column.codes,), (column.space,), bound, several=several, cost=cost)
+
+    def _but_names(self, fill: Fill, column: Multi, exact: int) -> Fill:
+        """Addresses that are made of names agree in part because the names do: that is no further evidence."""
+        both = np.stack([self.codes("given_name")[0], self.codes("surname")[0]], axis=1)
+        t, n, length = (
+            self.texts(column.space),
+            self.feature("names", "name"),
+            self.feature("emails", column.space).length,
+        )
+
+        def telling(left: Rows, right: Rows) -> tuple[Levels, ...]:
+            (out,) = fill(left, right)
+            contacts.silence_names(
+                left, right, column.codes, t.text, t.packed, length, both, n.text, n.packed, exact, out
+            )
+            return (out,)
+
+        return telling
 
     def _measure(self, name: str, codes: Codes, space: str, exact: int) -> Fill:
         """The kernel of one column, with its features."""

@@ -209,8 +209,9 @@ class Scorer:
             rarest, commonest = (int(adjustment.max()), int(adjustment.min())) if len(adjustment) else (0, 0)
             absent = other = max(other, exact + max(rarest, 0), 0)
             exact = other - min(commonest, 0)
-        elif step.several:
-            other = max(exact, other)
+        else:
+            other = max(other, 0) if step.bound == "silent" else other
+            other = max(exact, other) if step.several else other
         return _Weighed(
             codes,
             adjustment,

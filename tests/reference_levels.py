@@ -49,7 +49,10 @@ def levels(records: RecordSet, plan: Plan, left: Codes, right: Codes) -> dict[st
             level = pair_levels(own.codes[left], own.codes[right], measure, item.comparison.exact)
             sets = [set(multi.value[multi.record == row].tolist()) for row in range(len(records))]
             shared = [bool(sets[a] & sets[b]) for a, b in zip(left, right, strict=True)]
-            found[item.comparison.name] = np.where(shared, item.comparison.exact, level).astype(np.int8)
+            level = np.where(shared, item.comparison.exact, level).astype(np.int8)
+            if name == "email":
+                level = _but_names(records, own, left, right, level, item.comparison.exact)
+            found[item.comparison.name] = level
         else:
             own = column(records, name)
             measure = _MAKERS.get(name, measures.text)(own)
@@ -57,6 +60,25 @@ def levels(records: RecordSet, plan: Plan, left: Codes, right: Codes) -> dict[st
                 own.codes[left], own.codes[right], measure, item.comparison.exact
             )
     return found
+
+
+def _but_names(
+    records: RecordSet, own: Coded, left: Codes, right: Codes, level: Levels, exact: int
+) -> Levels:
+    """Nothing where addresses agree in part and one of them is made of its owner's name."""
+    names = [column(records, role) for role in ("given_name", "surname")]
+
+    def made_of_name(row: int) -> bool:
+        local = str(own.values[own.codes[row]]).rpartition("@")[0]
+        known = [str(c.values[c.codes[row]]) for c in names if c.codes[row] >= 0]
+        few = sum(ch in "0123456789" for ch in local) < 2
+        return few and any(len(name) >= 3 and name in local for name in known)
+
+    level = level.copy()
+    for place in np.flatnonzero((level > 0) & (level < exact)):
+        if made_of_name(int(left[place])) or made_of_name(int(right[place])):
+            level[place] = -1
+    return level
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ TEXT = st.lists(
 ).map(" ".join)
 DIGITS = st.text("0123456789", min_size=4, max_size=9)
 EMAIL = st.builds(
-    "{}@{}".format, st.text("ab.c+1", max_size=9), st.sampled_from(["x.org", "y.example", "gmail.com", "z"])
+    "{}@{}".format,
+    st.text("ab.c+1", max_size=9) | st.sampled_from(["anna", "bob7", "smith.a", "smith12"]),
+    st.sampled_from(["x.org", "y.example", "gmail.com", "z"]),
 )
 DATE = st.sampled_from(
     [

@@ -30,7 +30,7 @@ def measure(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from identity import resolve, roles
-    from identity.evaluate import evaluate
+    from identity.evaluation.evaluate import evaluate
 
     table = pq.read_table(path)
     truth = table.select(["record_id", "entity_id"])

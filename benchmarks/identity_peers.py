@@ -79,7 +79,7 @@ def accuracy(truth: Path, clusters: Path) -> dict[str, float]:
     """Compare clusters with the truth, in a process of its own."""
     code = (
         "import json, sys, pyarrow.parquet as pq\n"
-        "from identity.evaluate import evaluate\n"
+        "from identity.evaluation.evaluate import evaluate\n"
         "truth = pq.read_table(sys.argv[1], columns=['record_id', 'entity_id'])\n"
         "found = pq.read_table(sys.argv[2])\n"
         "print(json.dumps(evaluate(truth, found).to_dict()))"

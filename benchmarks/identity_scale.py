@@ -50,7 +50,7 @@ def one(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from identity import resolve, roles
-    from identity.evaluate import evaluate
+    from identity.evaluation.evaluate import evaluate
 
     watch("read")
     table = pq.read_table(path)

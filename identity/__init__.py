@@ -42,6 +42,7 @@ Model
     model            Fellegi-Sunter with three classes, expectation-maximisation
     fit              a model version from records
     version          what is frozen, and its bytes
+    histogram        match weights in bins
 Graph
     components       what hangs together; the guard against giants
     linkage          all pairs of a component, average link, best paths
@@ -61,14 +62,7 @@ Results
     ids              customer ids that stay
     survivorship     golden values
 Evaluation
-    evaluate         pairwise and B-cubed figures against a truth
-    truth            reading a truth
-    facts            what records say, in normal form, for the reports
-    mistakes         errors worth reading
-    diagnostics      signs of wrong customers that need no truth
-    modelreport      what a model learned, as data and for a terminal
-    modelreport_html the same as a page
-    modelreport_style its style
+    evaluation/      accuracy by a truth, signs without one, errors worth reading, the model report
 Compiled loops
     kernels/         blocks, levels, names, places, strings, sounds, texts, contacts,
                      hashing, codes, graph, chains, least, buffers

@@ -18,6 +18,7 @@ from identity.candidates import LIMITS, Key, choose_cap, emit
 from identity.comparer import Comparer, Usual, bind, plan
 from identity.encode import Frozen
 from identity.features import FeatureStore
+from identity.histogram import weight_histogram
 from identity.keyring import coverage
 from identity.keys import Limits, count
 from identity.model import (
@@ -31,7 +32,6 @@ from identity.model import (
     probability,
     weigh,
 )
-from identity.modelreport import weight_histogram
 from identity.recordset import RecordSet
 from identity.scorer import THREADS
 from identity.status import Status

@@ -254,7 +254,7 @@ def many_names(
     clusters with too many are compared (``distinct`` keeps one text of each kind).
     """
     if distinct is None:
-        from identity.diagnostics import distinct_names
+        from identity.normalise.nicknames import distinct_names
 
         distinct = distinct_names
     named = live & (given >= 0)

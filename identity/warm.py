@@ -38,12 +38,12 @@ def _people(count: int) -> tuple[pa.Table, pa.Table]:
                 "middle_name": "q" if i % 3 else "quentin",
                 "suffix": "jr" if i % 9 == 0 else None,
                 "gender": "f" if i % 2 else "m",
-                "birth_date": f"19{70 + i % 9}-0{1 + i % 8}-1{i % 7}",
+                "birth_date": person and f"19{70 + i % 9}-0{1 + i % 8}-1{i % 7}",
                 "street": f"{1 + i % 4} High Street Apt {i % 2}",
                 "city": "York" if i % 2 else "Leeds",
                 "postcode": f"YO1 {i % 5}AB",
                 "region": "North",
-                "company": f"Acme {family} Ltd {i % 3}",
+                "company": person and f"Acme {family} Ltd {i % 3}",
                 "hobby": f"chess {i % 30}",
             }
         )

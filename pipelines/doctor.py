@@ -17,7 +17,7 @@ from cdp.ledger import Ledger
 from cdp.lock import LOCK_FILE
 
 State = Literal["ok", "note", "wrong"]
-_PACKAGES = ("cdp", "dagster", "duckdb", "pyarrow", "great-expectations", "polars", "rapidfuzz")
+_PACKAGES = ("cdp", "dagster", "duckdb", "pyarrow", "great-expectations", "polars", "rapidfuzz", "numba")
 _SHOWN = 5
 
 

@@ -14,7 +14,7 @@ from warehouse import release as releases
 if TYPE_CHECKING:
     import duckdb
 
-    from identity.evaluate import Evaluation
+    from identity.evaluation.evaluate import Evaluation
 
 TRUTH_FILE = "truth.parquet"
 
@@ -121,7 +121,7 @@ def accuracy(lake: Lake) -> Evaluation | None:
 def _evaluate(connection: duckdb.DuckDBPyConnection, truth: Path) -> Evaluation:
     import pyarrow.parquet as pq
 
-    from identity.evaluate import evaluate
+    from identity.evaluation.evaluate import evaluate
 
     predicted = connection.sql(
         "SELECT record_key AS record_id, customer_id AS cluster_id FROM customer_records"

@@ -60,7 +60,7 @@ def write(table: pa.Table, path: Path) -> None:
 def write_report(model: Mapping[str, Any], path: Path, *, title: str) -> None:
     """Write the report of a model as a page."""
     from cdp import durable
-    from identity.modelreport_html import html
+    from identity.evaluation.modelreport_html import html
 
     durable.write_bytes(path, html(model, title).encode())
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cdp.cli.main import Context
-    from identity.facts import Facts
-    from identity.truth import Truth
+    from identity.evaluation.facts import Facts
+    from identity.evaluation.truth import Truth
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -87,11 +87,11 @@ def _evaluate(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from identity.diagnostics import diagnose
-    from identity.evaluate import evaluate as compare
-    from identity.evaluate import sizes
-    from identity.mistakes import find_mistakes
-    from identity.truth import read_truth
+    from identity.evaluation.diagnostics import diagnose
+    from identity.evaluation.evaluate import evaluate as compare
+    from identity.evaluation.evaluate import sizes
+    from identity.evaluation.mistakes import find_mistakes
+    from identity.evaluation.truth import read_truth
 
     told: dict[str, Any] = {}
     estimates = ("estimated_precision", "estimated_recall")
@@ -128,7 +128,7 @@ def _from_workspace(workspace: Path) -> Subject:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from identity.facts import read_facts
+    from identity.evaluation.facts import read_facts
 
     folder = generation_folder(workspace)
     records, identifiers, id_map = (
@@ -173,8 +173,8 @@ def _from_files(
 
     from cdp.cli import table_file
     from identity import roles
-    from identity.facts import FACTS, Facts, read_facts
-    from identity.truth import entity_column, key_columns
+    from identity.evaluation.facts import FACTS, Facts, read_facts
+    from identity.evaluation.truth import entity_column, key_columns
 
     table = table_file.read(predicted).table
     (id_column,) = key_columns(table.column_names, key if key in table.column_names else None)[-1:]

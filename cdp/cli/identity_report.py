@@ -31,12 +31,12 @@ def report(context: Context, *, out: Path | None) -> None:
 
     model = json.loads((generation_folder(context.workspace) / "model.json").read_bytes())
     if out is None:
-        from identity.modelreport import text
+        from identity.evaluation.modelreport import text
 
         click.echo(text(model))
         return
     from cdp import durable
-    from identity.modelreport_html import html
+    from identity.evaluation.modelreport_html import html
 
     durable.write_bytes(out, html(model).encode())
     click.echo(f"written: {out}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from cdp.settings import Settings
-    from identity.evaluate import Evaluation
+    from identity.evaluation.evaluate import Evaluation
     from pipelines.overview import CustomerTotals, SourceTotals
     from pipelines.report import RunReport, StageTime
     from pipelines.stages.resolve import ResolveReport

@@ -8,6 +8,7 @@ The list is our own, from general knowledge of English and of the commonest Euro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 _FAMILIES = """
@@ -434,3 +435,27 @@ def same_family(left: str, right: str) -> bool:
     """
     known = families()
     return not set(known.get(left, ())).isdisjoint(known.get(right, ()))
+
+
+_ALIKE = 0.85
+
+
+def distinct_names(given: Iterable[str]) -> list[str]:
+    """Return one given name of each group of spellings, short forms and equal beginnings.
+
+    >>> distinct_names(["ann", "anna", "elizabeth", "liz", "peter", "petre"])
+    ['ann', 'elizabeth', 'peter']
+    """
+    from rapidfuzz.distance import JaroWinkler
+
+    kept: list[str] = []
+    for name in given:
+        if not any(
+            JaroWinkler.similarity(name, other) >= _ALIKE
+            or same_family(name, other)
+            or name.startswith(other)
+            or other.startswith(name)
+            for other in kept
+        ):
+            kept.append(name)
+    return kept

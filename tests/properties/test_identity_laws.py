@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity import evaluate, ids, resolve, survivorship
+from identity import ids, resolve, survivorship
 from identity.comparer import Usual, bind, plan
 from identity.encode import encode
+from identity.evaluation import evaluate
 from identity.features import FeatureStore
 from tests.identity_tools import groups, identifiers, judgements, records
 

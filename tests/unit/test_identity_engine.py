@@ -12,7 +12,7 @@ import pytest
 from cdp.errors import NotFoundError, UsageError
 from identity import IdentityPolicy, explain, ids, resolve, roles, survivorship
 from identity.encode import encode
-from identity.evaluate import evaluate
+from identity.evaluation.evaluate import evaluate
 from identity.version import ModelVersion
 from tests.identity_tools import IDENTIFIERS, TIMESTAMP, day, groups, identifiers, judgements, records, settle
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from cdp.cli.main import Context, cli
 from cdp.errors import UsageError
-from identity.diagnostics import diagnose
-from identity.evaluate import evaluate, sizes
-from identity.facts import read_facts
-from identity.mistakes import FALSE_MERGE, MISSED_MATCH, find_mistakes
-from identity.truth import read_truth
+from identity.evaluation.diagnostics import diagnose
+from identity.evaluation.evaluate import evaluate, sizes
+from identity.evaluation.facts import read_facts
+from identity.evaluation.mistakes import FALSE_MERGE, MISSED_MATCH, find_mistakes
+from identity.evaluation.truth import read_truth
 from tests.identity_tools import identifiers, records
 
 PEOPLE = {

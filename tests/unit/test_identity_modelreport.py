@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from cdp.cli.main import Context, cli
 from cdp.errors import UsageError
-from identity.modelreport import probability, text, view, weight_histogram
-from identity.modelreport_html import html
+from identity.evaluation.modelreport import probability, text, view
+from identity.evaluation.modelreport_html import html
+from identity.histogram import weight_histogram
 from tests.identity_tools import settle
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import UsageError, nearest
-from identity.facts import Facts
+from identity.evaluation.facts import Facts
 
 _ENTITIES = (
     "entity_id", "person_id", "entity", "person", "truth", "label", "cluster_id", "cluster", "customer_id",

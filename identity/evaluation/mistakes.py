@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.diagnostics import MEMORY_LIMIT
-from identity.facts import Facts
+from identity.evaluation.diagnostics import MEMORY_LIMIT
+from identity.evaluation.facts import Facts
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,7 +97,7 @@ def find_mistakes(
     for weights and levels. ``most``: examples of each kind.
     """
     from cdp.duck import connect
-    from identity.diagnostics import members
+    from identity.evaluation.diagnostics import members
 
     with connect(memory_limit=MEMORY_LIMIT) as con:
         con.register("members", members(clusters, facts))

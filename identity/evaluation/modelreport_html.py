@@ -11,8 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from identity.modelreport import ComparisonRows, Histogram, LevelRow, View, probability, rounded, share, view
-from identity.modelreport_style import STYLE
+from identity.evaluation.modelreport import (
+    ComparisonRows,
+    Histogram,
+    LevelRow,
+    View,
+    probability,
+    rounded,
+    share,
+    view,
+)
+from identity.evaluation.modelreport_style import STYLE
 
 _WIDE, _HIGH = 860, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 34, 46

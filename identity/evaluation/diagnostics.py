@@ -7,7 +7,7 @@ share phones, typing errors make dates differ; the counts say where to look, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.facts import Facts
+from identity.evaluation.facts import Facts
+from identity.normalise.nicknames import distinct_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = "4GB"
 MOST_NAMES = 3
 YEARS_APART = 10
-_ALIKE = 0.85
 _UNIQUE_TYPES = ("user_id", "national_id", "external_id")
 _SHARED = (("email", "name"), ("phone", "name"), ("name", "birth_date"))
 
@@ -141,29 +141,6 @@ def _given_names(con: duckdb.DuckDBPyConnection, most: int) -> Finding:
     shown = [Example((c,), n, tuple(("given_name", name) for name in kinds)) for c, n, kinds in found[:most]]
     about = f"more than {MOST_NAMES} given names that are no spellings or short forms of each other"
     return Finding("given_names", about, len(found), sum(row[1] for row in found), 0, tuple(shown))
-
-
-def distinct_names(given: Iterable[str]) -> list[str]:
-    """Return one given name of each group of spellings, short forms and equal beginnings.
-
-    >>> distinct_names(["ann", "anna", "elizabeth", "liz", "peter", "petre"])
-    ['ann', 'elizabeth', 'peter']
-    """
-    from rapidfuzz.distance import JaroWinkler
-
-    from identity.normalise.nicknames import same_family
-
-    kept: list[str] = []
-    for name in given:
-        if not any(
-            JaroWinkler.similarity(name, other) >= _ALIKE
-            or same_family(name, other)
-            or name.startswith(other)
-            or other.startswith(name)
-            for other in kept
-        ):
-            kept.append(name)
-    return kept
 
 
 def _birth_dates(con: duckdb.DuckDBPyConnection, most: int) -> list[Finding]:

@@ -11,43 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-BIN = 0.5
-LOWEST, HIGHEST = -40.0, 40.0
-_UNIT = 1000
+from identity.model import UNIT
+
 WIDTH = 80
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _COLUMN = " ▁▂▃▄▅▆▇█"
-
-
-def weight_histogram(
-    weights: npt.NDArray[Any], counts: npt.NDArray[Any] | None = None, *, with_term_frequency: bool = True
-) -> dict[str, Any]:
-    """Count match weights (1/1000 bit, prior included) in bins of half a bit, with the matches expected there.
-
-    ``counts``: how many pairs have each weight, where ``weights`` are those of patterns. The end bins take
-    what lies outside of -40 to 40 bits.
-
-    >>> found = weight_histogram(np.array([0, 100, 9_000]))
-    >>> sum(found["counts"]), round(sum(found["matches"]), 2)
-    (3, 2.01)
-    """
-    whole = np.asarray(weights, dtype=np.int64)
-    lowest = int(whole.min()) if len(whole) else 0
-    # Counted by whole weight first: sums of floats then do not depend on the order of the pairs.
-    amount = np.bincount(whole - lowest, counts).astype(np.float64)
-    bits = (np.arange(len(amount)) + lowest) / _UNIT
-    size = int((HIGHEST - LOWEST) / BIN)
-    place = np.clip(np.floor((bits - LOWEST) / BIN), 0, size - 1).astype(np.int64)
-    chance = 1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))
-    return {
-        "bin": BIN,
-        "first": LOWEST,
-        "counts": [int(n) for n in np.bincount(place, amount, size).round()],
-        "matches": [round(float(n), 3) for n in np.bincount(place, amount * chance, size)],
-        "with_term_frequency": with_term_frequency,
-    }
 
 
 @dataclass(frozen=True)
@@ -123,9 +92,9 @@ def view(model: Mapping[str, Any]) -> View:
         compared=model.get("compared_records"),
         pairs=model.get("candidate_pairs"),
         pairs_above=model.get("pairs_above"),
-        prior=model["prior_weight"] / _UNIT,
+        prior=model["prior_weight"] / UNIT,
         match_rate=model["match_rate"],
-        threshold=model["threshold"] / _UNIT,
+        threshold=model["threshold"] / UNIT,
         precision=model.get("estimated_precision"),
         recall=model.get("estimated_recall"),
         comparisons=tuple(_comparison(item) for item in model["comparisons"]),
@@ -141,7 +110,7 @@ def view(model: Mapping[str, Any]) -> View:
 
 def _comparison(item: Mapping[str, Any]) -> ComparisonRows:
     rows = [
-        LevelRow(level, m, u, weight / _UNIT)
+        LevelRow(level, m, u, weight / UNIT)
         for level, m, u, weight in zip(item["levels"], item["m"], item["u"], item["weights"], strict=True)
     ]
     return ComparisonRows(

@@ -281,8 +281,11 @@ def build(comparisons: Sequence[Comparison], parameters: Parameters, threshold: 
     """Turn probabilities into integer weights. ``threshold``: match probability from which clusters join."""
     weights, household = [], []
     for m, r, u in zip(parameters.match, parameters.related, parameters.unrelated, strict=True):
-        weights.append(_bits(m / np.maximum(u, _FLOOR)))
-        household.append(_bits(r / np.maximum(u, _FLOOR)))
+        # Where few strangers were seen, a near miss may look rarer than agreement: it is never better evidence.
+        likely = np.maximum(u, _FLOOR)
+        likely = np.maximum(likely, m * likely[-1] / np.maximum(m[-1], _FLOOR))
+        weights.append(_bits(m / likely))
+        household.append(_bits(r / likely))
     prior = int(np.rint(np.log2(parameters.match_rate) * UNIT))
     related = int(np.rint(np.log2(parameters.related_rate) * UNIT))
     cut = int(np.rint(np.log2(threshold / (1 - threshold)) * UNIT))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cdp.errors import NotFoundError, UsageError
 from identity import IdentityPolicy, explain, ids, resolve, roles, survivorship
+from identity.comparisons import of_text
 from identity.encode import encode
 from identity.evaluation.evaluate import evaluate
+from identity.model import Parameters, build
 from identity.version import ModelVersion
 from tests.identity_tools import IDENTIFIERS, TIMESTAMP, day, groups, identifiers, judgements, records, settle
 
@@ -433,3 +436,16 @@ def test_names_of_organisations_are_enough_where_there_is_nothing_else():
     )
     assert clusters["a"] == clusters["b"] == clusters["c"]
     assert len(set(clusters.values())) == len(names) + 1
+
+
+def test_a_near_miss_is_never_better_evidence_than_agreement():
+    parameters = Parameters(
+        (np.array([0.1, 0.3, 0.6]),),
+        (np.array([0.5, 0.2, 0.3]),),
+        (np.array([0.9, 0.0001, 0.01]),),
+        1e-3,
+        1e-4,
+    )
+    model = build([of_text("hobby")], parameters)
+    different, similar, same = model.weights[0].tolist()
+    assert different < similar == same == int(np.rint(np.log2(0.6 / 0.01) * 1000))

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from identity.normalise import fast, fast_contacts, fast_dates, fast_sounds
 from identity.values import Coded, combine, recode
 
+BIRTH_MONTH, BIRTHDAY = "birth month", "birthday"
 SPOKEN_NAME, NAME_KEY, DATE_KEY = "spoken name", "name key", "date key"
 LOCAL_PART, FIRST_WORD, COMPANY_BY_SOUND = "local part", "first word", "company by sound"
 _LOCAL_PART = 5
@@ -27,7 +28,9 @@ def of_person(columns: Mapping[str, Coded]) -> dict[str, Coded]:
 
 def of_date(column: Coded) -> dict[str, Coded]:
     """Dates of which day and month are swapped share a key."""
-    return {DATE_KEY: recode(column, fast_dates.keys(column.texts))}
+    month = recode(column, pc.utf8_slice_codeunits(column.texts, 0, 6))
+    day = recode(column, pc.utf8_slice_codeunits(column.texts, 4, 8))
+    return {DATE_KEY: recode(column, fast_dates.keys(column.texts)), BIRTH_MONTH: month, BIRTHDAY: day}
 
 
 def of_company(column: Coded) -> dict[str, Coded]:

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from identity.derived import COMPANY_BY_SOUND, DATE_KEY, FIRST_WORD, LOCAL_PART, SPOKEN_NAME
+from identity.derived import (
+    BIRTH_MONTH,
+    BIRTHDAY,
+    COMPANY_BY_SOUND,
+    DATE_KEY,
+    FIRST_WORD,
+    LOCAL_PART,
+    SPOKEN_NAME,
+)
 from identity.keys import CAP, Key, KeySpec, count
 from identity.recordset import RecordSet
 from identity.values import Codes, Column, Flags, Multi
@@ -33,10 +41,14 @@ def choose(records: RecordSet) -> tuple[KeySpec, ...]:
         for (kind, space), column in sorted(records.identifiers.items())
         if len(column.record)
     ]
+    identified = bool(found)
     columns, derived = records.columns, records.keys_only
     found += [KeySpec(name, name) for name in _WHOLE if name in columns]
     if DATE_KEY in derived:
         found.append(KeySpec(DATE_KEY, "birth_date"))
+        if not identified:
+            # Without identifiers, parts of the date find those whose date or name has a slip of the pen.
+            found += [KeySpec(name, name, alone=False) for name in (BIRTH_MONTH, BIRTHDAY) if name in derived]
     found += [
         KeySpec(name, name, combine=False) for name in (LOCAL_PART, COMPANY_BY_SOUND) if name in derived
     ]

@@ -168,8 +168,8 @@ COMPANY = Comparison(
 BRANCH_NAME = replace(COMPANY, related=(0.06, 0.03, 0.15, 0.12, 0.12, 0.08, 0.44))
 BRANCH_PLACE = replace(PLACE, related=None)
 # Where a name is all there is, its levels cannot be learned, and these beliefs stay: rounded from labelled files of
-# restaurants, nurseries and shops, but more cautious where only words are in common or a number differs. How often a name repeats tells then how many records its owner has, not how
-# common it is.
+# restaurants, nurseries and shops, but more cautious where only words are in common or a number differs. How
+# often a name repeats tells then how many records its owner has, not how common it is.
 LONE_NAME = replace(
     BRANCH_NAME,
     match=(0.08, 0.04, 0.001, 0.03, 0.13, 0.13, 0.589),

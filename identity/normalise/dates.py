@@ -31,7 +31,8 @@ _MONTHS = {
 }
 _ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?$")
 _PACKED = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
-_NUMERIC = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ].*)?$")
+_NUMERIC = re.compile(r"^(\d{1,2})([-/. ])(\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ].*)?$")
+_POINT = "."  # nobody who divides a date by points begins with the month
 _WORDED = re.compile(r"[0-9]+|[a-z]+")
 _PIVOT = 30  # two digits of a year up to 30 are of this century: a fixed rule, since the library has no clock
 PLACEHOLDERS = frozenset(
@@ -42,15 +43,17 @@ PLACEHOLDERS = frozenset(
 def day_first(values: Iterable[str]) -> bool:
     """Decide for one column whether ``a/b/yyyy`` means day a: by the values that allow one reading only.
 
+    Where the parts are divided by points, the day is first anyway, and that says nothing of other values.
+
     >>> day_first(["20/8/1991", "3/1/1970"]), day_first(["3/15/90", "3/1/1970"])
     (True, False)
     """
     day, month = 0, 0
     for value in values:
         found = _NUMERIC.match(value.strip())
-        if found:
+        if found and found[2] != _POINT:
             day += int(found[1]) > 12
-            month += int(found[2]) > 12
+            month += int(found[3]) > 12
     return day > month
 
 
@@ -78,8 +81,8 @@ def parse_date(value: str, *, day_is_first: bool = False) -> str:
 
     >>> parse_date("1977-03-25"), parse_date("05/12/1975"), parse_date("05/12/1975", day_is_first=True)
     ('19770325', '19750512', '19751205')
-    >>> parse_date("24-May-11")
-    '20110524'
+    >>> parse_date("24-May-11"), parse_date("05.12.1975")
+    ('20110524', '19751205')
     >>> parse_date("Mar 1 1970"), parse_date("20/8/1991"), parse_date("unknown")
     ('19700301', '19910820', '')
     """
@@ -89,8 +92,8 @@ def parse_date(value: str, *, day_is_first: bool = False) -> str:
         return f"{int(found[1]):04d}{int(found[2]):02d}{int(found[3]):02d}"
     found = _NUMERIC.match(text)
     if found:
-        first, second, year = int(found[1]), int(found[2]), _year(found[3])
-        if day_is_first:
+        first, second, year = int(found[1]), int(found[3]), _year(found[4])
+        if day_is_first or found[2] == _POINT:
             first, second = second, first
         if first > 12 >= second:
             first, second = second, first

@@ -103,8 +103,8 @@ def _numeric(text: _Bytes, *, day_is_first: bool) -> tuple[Flags, _Bytes]:
     """The forms mm/dd/yyyy and dd/mm/yyyy; where only one reading is possible, that one."""
     digits = text[:, [6, 7, 8, 9, 0, 1, 3, 4]]
     good = _are_digits(digits) & _are_signs(text[:, [2, 5]], _SIGNS + b" ")
-    if day_is_first:
-        digits = digits[:, [0, 1, 2, 3, 6, 7, 4, 5]]
+    first = (text[:, 2:3] == ord(".")) | day_is_first
+    digits = np.where(first, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)
     month, day = _number(digits[:, 4:6]), _number(digits[:, 6:8])
     swap = ((month > 12) & (day <= 12))[:, None]
     return good, np.where(swap, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)

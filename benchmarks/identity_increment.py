@@ -70,24 +70,9 @@ def one(path: Path, share: float, batches: int) -> dict[str, Any]:
 
 def start(records: Any, identifiers: Any, watch: Callable[[str], None], version: Any = None) -> Any:
     """Resolve in full and keep the state; ``version``: the model to use instead of estimating one."""
-    import numpy as np
+    from identity.resolution import start as resolve
 
-    from identity.encode import encode
-    from identity.engine import advance
-    from identity.features import FeatureStore
-    from identity.fit import fit
-    from identity.policy import IdentityPolicy
-    from identity.status import status
-
-    watch("encode")
-    encoded, _, frozen = encode(records, identifiers, version.frozen if version else None)
-    policy, live, features = IdentityPolicy(), np.ones(len(encoded), dtype=bool), FeatureStore()
-    watch("hold_back")
-    now = status(encoded, live, np.empty(0, np.int32), policy)
-    if version is None:
-        watch("fit")
-        version = fit(encoded, now, frozen, features, 0.5).version
-    return advance(None, encoded, live, None, policy, version, features, watch, now)
+    return resolve(records, identifiers, model=version, progress=watch)
 
 
 def _parts(keys: Any, share: float, batches: int) -> Any:

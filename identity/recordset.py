@@ -52,14 +52,6 @@ class RecordSet:
         codes = pa.array(column.codes, mask=column.codes < 0)
         return self.spaces[column.space].texts.take(codes)
 
-    def has_name(self) -> Flags:
-        """Which records carry a name of a person or an organisation: ``bool[N]``."""
-        named = np.zeros(len(self), dtype=bool)
-        for role in NAME_ROLES:
-            if role in self.columns:
-                named |= self.columns[role].codes >= 0
-        return named
-
 
 def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValue]:
     """The placeholder values that (live) records carry, by type, namespace and value."""

@@ -1,9 +1,9 @@
 """Compiled loops over flat arrays, one self-contained file per subject.
 
-``identity.warm`` resolves a little with each of them, so that set-up pays for the compilation and no user's run does;
-a file's own ``warm`` compiles that file alone. Compiled code is kept by file: a kernel calls kernels of its own file
-only, but for ``strings``, whose hash its users carry. Arrays come singly, contiguous, of exactly one type; weights
-are integers. ``NUMBA_BOUNDSCHECK=1`` checks every index.
+``identity.warm`` resolves a little with each of them, so that set-up pays for the compilation and no user's run does.
+Compiled code is kept by file: a kernel calls kernels of its own file only, but for ``strings``, whose hash its users
+carry. Arrays come singly, contiguous, of exactly one type; weights are integers. ``NUMBA_BOUNDSCHECK=1`` checks every
+index.
 """
 
 from __future__ import annotations

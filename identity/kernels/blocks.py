@@ -383,32 +383,3 @@ def pairs(
         at += 1
     state[0], state[1], state[2] = at, entry, member
     return done
-
-
-def warm() -> None:
-    """Compile every kernel of this file."""
-    none, codes = np.empty(0, np.int32), np.array([0, 0, 0], np.int32)
-    on = np.ones(3, np.bool_)
-    for record in (none, np.arange(3, dtype=np.int32)):
-        tally(record, codes, on, 1, np.zeros(2, np.int32))
-    counts, order = np.array([3, 0], np.int32), np.arange(3, dtype=np.uint64)
-    limits = np.array([9, 0, 0, 0], np.int64)
-    status, place, wide = np.zeros(2, np.uint8), np.zeros(1, np.int32), np.zeros(1, np.int32)
-    crossing(codes, counts, counts, limits, status.copy(), place, wide)
-    starts, _, _ = classify(codes, counts, limits, status, place, wide)
-    members, mask = np.empty(3, np.int32), np.zeros(3, np.uint32)
-    collect(none, codes, on, status, place, np.uint32(1), mask, members)
-    ascend(members, starts)
-    lead(members, starts, np.zeros(1, np.int64), order, 2)
-    table = np.zeros(1, np.uint64)
-    note(members, mask, np.uint32(1), codes, codes, True, table)
-    out = np.empty(4, np.int32)
-    found = both_wide(mask, np.uint32(1), codes, codes, True, table, out)
-    rows, begins, _ = refine(out[:found].copy(), np.array([0, found], np.int64), codes, 1, 9)
-    wide_codes(rows, mask, np.uint32(1), codes, wide)
-    weigh(rows, begins, on)
-    pick(rows, begins, np.ones(len(begins) - 1, np.bool_))
-    number, spans = np.arange(3, dtype=np.int32), np.array([[0, 3, 0]], np.int32)
-    offsets, blocks = transpose(members, spans, number, 3)
-    state, pair = np.array([0, 0, 0], np.int64), np.empty(9, np.int32)
-    pairs(number, number, offsets, blocks, members, spans, number - 1, state, pair, pair.copy())

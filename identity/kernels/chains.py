@@ -36,9 +36,3 @@ def hanging_pairs(label, left, right, places, pairs):  # type: ignore[no-untyped
         pairs[edge] = size[one] * size[two]
         parent[two] = one
         size[one] += size[two]
-
-
-def warm() -> None:
-    """Compile the kernel for the types that are used."""
-    rows = np.zeros(1, np.int32)
-    hanging_pairs(rows, rows, rows, np.zeros(1, np.int64), np.zeros(1, np.int64))

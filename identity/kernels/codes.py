@@ -45,9 +45,3 @@ def _count(codes: Any, out: Any) -> None:
     for i in range(len(codes)):
         if codes[i] >= 0:
             out[codes[i]] += 1
-
-
-def warm() -> None:
-    """Compile every kernel of this file."""
-    codes = np.zeros(1, dtype=np.int32)
-    count(gather(codes, codes), 1)

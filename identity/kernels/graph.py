@@ -447,24 +447,3 @@ def is_among(keys, wanted, found):  # type: ignore[no-untyped-def]
         table[_find(table, wanted, wanted[place], 64 - bits)] = place
     for row in range(len(keys)):
         found[row] = table[_find(table, wanted, keys[row], 64 - bits)] >= 0
-
-
-def warm() -> None:
-    """Compile every kernel for the types that are used; numba keeps them for later runs."""
-    rows, wide = np.zeros(1, np.int32), np.zeros(2, np.int64)
-    order, flags, none = np.zeros(1, np.uint64), np.ones(1, np.bool_), np.empty(0, np.int32)
-    label = np.zeros(1, np.int32)
-    connect(rows, rows, order, label)
-    least_member(label, order, rows.copy())
-    gather(label, flags, rows.copy(), rows.copy())
-    triangles(rows, np.array([0, 1]), none, none)
-    average_link(
-        rows, np.array([0, 1]), none, rows, np.ones(1, np.int64), order, none.reshape(0, 1), wide, none, none, 0, 0,
-        label, flags.copy(),
-    )  # fmt: skip
-    widest_paths(label, rows, rows, rows, rows.copy())
-    owners(rows, rows, rows, order, rows.copy(), rows.copy())
-    claims(rows, rows, rows, order, rows, rows, rows.copy(), rows.copy())
-    crowded(rows, np.array([0, 1]), rows, 3, flags.copy())
-    count_equal(order, flags, rows.copy())
-    is_among(order, order, flags.copy())

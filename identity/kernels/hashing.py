@@ -161,9 +161,3 @@ def _locate(stock: Any, wanted: Any, table: Any, same: Any, found: Any) -> None:
             slot = (slot + np.uint64(1)) & mask
     for j in range(len(wanted)):
         found[j] = found[same[j]]
-
-
-def warm() -> None:
-    """Compile every kernel of this file."""
-    hashes = hash_texts(pa.array(["warm", "a text of more than thirty-two bytes"]))
-    locate(hashes, hashes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numba
-import numpy as np
 
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
@@ -34,11 +33,3 @@ def turned(data, offsets, left, right, out):  # type: ignore[no-untyped-def]
     for i in range(len(left)):
         a, b = left[i], right[i]
         out[i] = _smaller(data, offsets[b], offsets[b + 1], offsets[a], offsets[a + 1])
-
-
-def warm() -> None:
-    """Compile every kernel for the types that are used."""
-    data, offsets = np.frombuffer(b"ab", np.uint8), np.array([0, 1, 2], np.int64)
-    rows, best = np.array([0, 1], np.int32), np.full(2, -1, np.int32)
-    least(data, offsets, rows, rows, best)
-    turned(data, offsets, rows, rows, np.zeros(2, np.bool_))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from numba import njit
 
 from identity.kernels.buffers import strings, views
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BLANK = 32
 _LONGER = 4  # signs that a leading spelling may add at most
@@ -102,8 +104,3 @@ def _code(
                 if not silent[room[k]]:
                     last = own
         places[i + 1] = at
-
-
-def warm() -> None:
-    """Compile every kernel of this file."""
-    code(pa.array(["warm"]), {"r": "6"}, [("wa", "a")], "hw")

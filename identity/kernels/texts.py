@@ -6,14 +6,16 @@ makes the text *unusual*: it is reported and left to the slow functions of ``nor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from numba import njit
 
 from identity.kernels.buffers import Bytes, Offsets, strings, views
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Table = npt.NDArray[np.int16]
 Flags = npt.NDArray[np.bool_]
@@ -159,9 +161,3 @@ def alike_at_both_ends(texts: pa.Array) -> Flags:
 
 
 _AS_IS = np.arange(256, dtype=np.int16)
-
-
-def warm() -> None:
-    """Compile every kernel of this file."""
-    split_doors(pa.array(["1 Warm St, Leeds"]))
-    translate(pa.array(["warm"]), table(otherwise=_BLANK, letters=True))

@@ -12,12 +12,19 @@ import numpy as np
 import pytest
 
 from identity.candidates import CAPS, Change, Key, Limits, choose_cap, count, emit, flips
-from identity.kernels import blocks
+from identity.warm import warm
 from tests.candidates_tools import pairs, random_order
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = Limits(all_pairs=0)
 MILLION = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    """Leave only running to be timed, on a machine that has not compiled the kernels too."""
+    for _ in warm():
+        pass
 
 
 def key(name: str, *codes: int, **more) -> Key:
@@ -114,6 +121,7 @@ def test_a_grown_block_touches_the_ends_of_edges_that_nothing_else_holds():
 
 @pytest.mark.slow
 @pytest.mark.serial
+@pytest.mark.usefixtures("compiled")
 def test_a_million_equal_records_take_bounded_time_and_are_reported():
     same = np.zeros(MILLION, np.int32)
     names = "given surname birth_date door postcode city email/ phone/ text".split()
@@ -125,6 +133,7 @@ def test_a_million_equal_records_take_bounded_time_and_are_reported():
 
 @pytest.mark.slow
 @pytest.mark.serial
+@pytest.mark.usefixtures("compiled")
 def test_a_million_records_of_one_mail_address_take_bounded_time_and_are_reported():
     random = np.random.default_rng(1)
     keys = [Key("email/", "email/", np.zeros(MILLION, np.int32), 1, identifier=True)]
@@ -136,6 +145,7 @@ def test_a_million_records_of_one_mail_address_take_bounded_time_and_are_reporte
 
 @pytest.mark.slow
 @pytest.mark.serial
+@pytest.mark.usefixtures("compiled")
 def test_common_identifiers_of_the_largest_size_that_is_compared_take_bounded_time():
     codes = np.repeat(np.arange(MILLION // 5_000, dtype=np.int32), 5_000)
     keys = [Key("phone/", "phone/", codes, int(codes.max()) + 1, identifier=True)]
@@ -159,11 +169,6 @@ def _bounded(keys: list[Key], most_pairs: int) -> dict[str, int]:
     assert max(np.diff(start)) < 2
     assert some <= made <= most_pairs
     return full.oversize
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled():
-    blocks.warm()
 
 
 def test_counts_are_of_active_records_only():

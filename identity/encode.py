@@ -21,10 +21,10 @@ from identity.columns import DateRules
 from identity.drafts import Draft, join, record_set
 from identity.kernels.buffers import concat
 from identity.kernels.hashing import hash_texts
-from identity.recordset import HeldValue, RecordSet, append, placeholders
+from identity.recordset import RecordSet, append
 from identity.values import Coded, Hashes
 
-__all__ = ["Frozen", "HeldValue", "RecordSet", "append", "encode", "placeholders"]
+__all__ = ["Frozen", "RecordSet", "append", "encode"]
 
 _DATES = ("birth_date",)
 _EMAIL = ("email", "")
@@ -68,13 +68,13 @@ def encode(
     frozen: Frozen | None = None,
     *,
     threads: int = 2,
-) -> tuple[RecordSet, list[HeldValue], Frozen]:
+) -> tuple[RecordSet, Frozen]:
     """Encode every column of the records and every identifier.
 
     ``records``: ``record_key``, columns by role, other texts; ``identifiers``: ``record_key``, ``type``,
     ``namespace``, ``value`` and, optionally, ``last_seen_at``; columns of text may be dictionary-encoded.
     ``frozen``: what an earlier call learned; with it nothing is learned. ``threads`` has no influence on the
-    result. Returns the records, the identifier values set aside as placeholders, and what was learned.
+    result. Returns the records and what was learned.
 
     Raises UsageError where ``record_key`` is absent, empty or repeated, or an identifier's record is unknown.
     """
@@ -90,7 +90,7 @@ def encode(
     whole = join(drafts)
     named = Draft(keys_only={derived.NAME_KEY: derived.name_keys(whole.columns, len(keys))})
     found = record_set(keys, order, join([whole, named]))
-    return found, placeholders(found), frozen or Frozen(whole.rules)
+    return found, frozen or Frozen(whole.rules)
 
 
 def _keys(records: pa.Table) -> pa.Array:

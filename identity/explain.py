@@ -117,7 +117,7 @@ def score_pair(
     from identity.policy import IdentityPolicy
     from identity.status import status
 
-    encoded, _, _ = encode(records, identifiers, model.frozen)
+    encoded, _ = encode(records, identifiers, model.frozen)
     live = np.ones(len(encoded), bool)
     rows = find_rows(encoded, live, pa.array([left, right], pa.string()))
     if (rows < 0).any():

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
+
+from identity.recordset import RecordSet
+from identity.values import Flags
 
 HELD_BACK = pa.schema(
     [
@@ -61,3 +65,19 @@ def held_table(
         [pa.array(column, field.type) for column, field in zip(columns, HELD_BACK, strict=True)],
         schema=HELD_BACK,
     )
+
+
+def placeholders(records: RecordSet, live: Flags) -> pa.Table:
+    """The identifier values that anybody types and live records carry, in the columns of ``HELD_BACK``."""
+    tables = [HELD_BACK.empty_table()]
+    for (kind, namespace), column in records.placeholders.items():
+        texts = records.spaces[column.space].texts
+        counts = np.bincount(column.value[live[column.record]], minlength=len(texts))
+        present = np.flatnonzero(counts)
+        what, of_type, of_namespace, reason = (
+            pa.repeat(word, len(present)) for word in ("identifier", kind, namespace, "placeholder value")
+        )
+        value = texts.take(pa.array(present))
+        columns = [what, of_type, of_namespace, value, reason, pa.array(counts[present])]
+        tables.append(pa.table(columns, schema=HELD_BACK))
+    return pa.concat_tables(tables)

@@ -41,7 +41,7 @@ def update(
     Raises UsageError for tables that do not keep the contract (see ``encode``).
     """
     progress("encode")
-    fresh, _, _ = encode(batch.records, batch.identifiers, state.version.frozen)
+    fresh, _ = encode(batch.records, batch.identifiers, state.version.frozen)
     live = np.concatenate([state.live, np.ones(len(fresh), bool)])
     gone = [find_rows(state.records, state.live, fresh.keys)]
     if batch.removed is not None and len(batch.removed):

@@ -10,20 +10,9 @@ import pyarrow as pa
 
 from identity.growing import extended, extended_texts
 from identity.kernels.codes import gather
-from identity.values import NEVER, NO_TIMES, Codes, Column, Flags, Hashes, Multi, Times, Values
+from identity.values import NEVER, NO_TIMES, Codes, Column, Hashes, Multi, Times, Values
 
 NAME_ROLES = ("given_name", "surname", "company")
-
-
-@dataclass(frozen=True)
-class HeldValue:
-    """An identifier value that links nobody, with the reason and the number of records that carry it."""
-
-    type: str
-    namespace: str
-    value: str
-    reason: str
-    records: int
 
 
 @dataclass(frozen=True)
@@ -51,21 +40,6 @@ class RecordSet:
         """One text per record, null where it has no value."""
         codes = pa.array(column.codes, mask=column.codes < 0)
         return self.spaces[column.space].texts.take(codes)
-
-
-def placeholders(records: RecordSet, live: Flags | None = None) -> list[HeldValue]:
-    """The placeholder values that (live) records carry, by type, namespace and value."""
-    held = []
-    for (kind, namespace), column in records.placeholders.items():
-        values = records.spaces[column.space]
-        use = column.value if live is None else column.value[live[column.record]]
-        counts = np.bincount(use, minlength=len(values))
-        present = np.flatnonzero(counts)
-        found = zip(values.texts.take(pa.array(present)).to_pylist(), counts[present].tolist(), strict=True)
-        held += [
-            HeldValue(kind, namespace, text, "placeholder value", count) for text, count in sorted(found)
-        ]
-    return held
 
 
 def append(state: RecordSet, batch: RecordSet) -> RecordSet:

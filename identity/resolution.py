@@ -93,7 +93,7 @@ def start(
     """
     rules = policy or IdentityPolicy()
     progress("encode")
-    encoded, _, frozen = encode(records, identifiers, model.frozen if model else None)
+    encoded, frozen = encode(records, identifiers, model.frozen if model else None)
     del records, identifiers
     live = np.ones(len(encoded), bool)
     progress("hold_back")

@@ -8,12 +8,11 @@ import pyarrow as pa
 
 from identity import engine
 from identity.evidence_table import EVIDENCE, scored
-from identity.held import HELD_BACK, held_table
+from identity.held import HELD_BACK, held_table, placeholders
 from identity.kernels import least as kernels
 from identity.kernels.buffers import views
 from identity.kernels.graph import NO_PATH
 from identity.model import UNIT, probability
-from identity.recordset import placeholders
 from identity.scorer import Scorer
 from identity.state import State
 from identity.values import Codes
@@ -81,14 +80,5 @@ def held_back(state: State) -> pa.Table:
         return str(records.keys[int(head)].as_py())
 
     found = held_table(held, key, text)
-    junk = placeholders(records, state.live)
-    columns = [
-        ["identifier"] * len(junk),
-        [j.type for j in junk],
-        [j.namespace for j in junk],
-        [j.value for j in junk],
-        [j.reason for j in junk],
-        [j.records for j in junk],
-    ]
-    more = pa.table([pa.array(c, f.type) for c, f in zip(columns, HELD_BACK, strict=True)], schema=HELD_BACK)
-    return pa.concat_tables([found, more]).sort_by([(name, "ascending") for name in HELD_BACK.names])
+    whole = pa.concat_tables([found, placeholders(records, state.live)])
+    return whole.sort_by([(name, "ascending") for name in HELD_BACK.names])

@@ -230,7 +230,7 @@ def fitted(*, late: bool) -> ModelVersion:
         fields = {n: v for n, v in one["fields"].items() if draw.random() < 0.9}
         people[f"n{i}"] = {"fields": fields, "identifiers": one["identifiers"]}
     records, identifiers = tables(people)
-    encoded, _, frozen = encode(records, identifiers)
+    encoded, frozen = encode(records, identifiers)
     live = np.ones(len(encoded), bool)
     now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
     return fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))
@@ -258,7 +258,7 @@ def full(
         places = list(range(len(identifiers)))
         random.Random(shuffle).shuffle(places)
         identifiers = identifiers.take(pa.array(places, pa.int64()))
-    encoded, _, _ = encode(records, identifiers, version.frozen)
+    encoded, _ = encode(records, identifiers, version.frozen)
     live = np.ones(len(encoded), bool)
     return engine.advance(None, encoded, live, world.judgements(), setting.policy, version, FeatureStore())
 
@@ -266,7 +266,7 @@ def full(
 def learned(world: World, names: Mapping[str, str]) -> dict[str, Any]:
     """What comes of a world under a model that is learned from it, with text columns named otherwise."""
     records, identifiers = tables(world.people, names)
-    encoded, _, frozen = encode(records, identifiers)
+    encoded, frozen = encode(records, identifiers)
     live = np.ones(len(encoded), bool)
     now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
     version = fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))

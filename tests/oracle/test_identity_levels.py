@@ -95,7 +95,7 @@ def test_levels_equal_those_of_plain_measures(people, emails, phones, absent):
     ids += [(str(i), "phone", "", "+1212" + v) for i, v in phones if i < len(people)]
     names = ("record_key", "type", "namespace", "value")
     identifiers = pa.table({n: pa.array([row[k] for row in ids], pa.string()) for k, n in enumerate(names)})
-    records, _, _ = encode(table, identifiers)
+    records, _ = encode(table, identifiers)
     one, two = np.triu_indices(len(people), 1)
     levels_are_equal(records, one.astype(np.int32), two.astype(np.int32))
 
@@ -108,7 +108,7 @@ def test_levels_equal_those_of_plain_measures_on_labelled_people(name):
     prepared = roles.prepare(
         pq.read_table(path).drop_columns(["entity_id"]).slice(0, 1200), id_column="record_id"
     )
-    records, _, _ = encode(prepared.records, prepared.identifiers)
+    records, _ = encode(prepared.records, prepared.identifiers)
     rng = np.random.default_rng(3)
     left, right = (rng.integers(0, len(records), 20_000).astype(np.int32) for _ in range(2))
     near = np.argsort(np.array(prepared.records.column(1).to_pylist(), dtype=str), kind="stable").astype(

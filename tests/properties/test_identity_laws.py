@@ -154,7 +154,7 @@ def test_unique_identifiers_veto(given_inputs):
 @given(inputs(least=3), st.integers(1, 5))
 def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, chunk):
     people, rows, _ = given_inputs
-    encoded, _, _ = encode(people, rows)
+    encoded, _ = encode(people, rows)
     features = FeatureStore()
     found = bind(encoded, plan(encoded), features, Usual.of(encoded, features))
     left, right = (side.astype(np.int32) for side in np.triu_indices(len(encoded), 1))

@@ -93,7 +93,7 @@ def test_labelled_people_in_random_batches(shared, name, size):
         )
 
     def whole(wanted, version=None):
-        encoded, _, frozen = encode(*some(wanted), version.frozen if version else None)
+        encoded, frozen = encode(*some(wanted), version.frozen if version else None)
         live = np.ones(len(encoded), bool)
         if version is None:
             now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())

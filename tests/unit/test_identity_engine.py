@@ -410,7 +410,7 @@ def assert_accurate(path, pairwise, bcubed):
 
 def test_records_stay_in_the_order_in_which_they_came():
     people = records({"b:2": {"city": "York"}, "a:1": {"city": "Leeds"}})
-    encoded, _, _ = encode(people)
+    encoded, _ = encode(people)
     assert encoded.keys.to_pylist() == people["record_key"].to_pylist()
     assert encoded.texts(encoded.columns["city"]).to_pylist() == [
         c.lower() for c in people["city"].to_pylist()

@@ -174,4 +174,32 @@ RECORD_VALUES = pa.schema(
 CLUSTERS = pa.schema(
     [("record_key", pa.string()), ("cluster_id", pa.string()), ("match_probability", pa.float64())]
 )
+# Edges between records: the weights of ``levels`` sum to ``match_weight``, in bits.
+EVIDENCE = pa.schema(
+    [
+        ("left_record", pa.string()),
+        ("right_record", pa.string()),
+        ("kind", pa.string()),
+        ("match_weight", pa.float64()),
+        ("match_probability", pa.float64()),
+        ("reason", pa.string()),
+        (
+            "levels",
+            pa.list_(
+                pa.struct([("comparison", pa.string()), ("level", pa.string()), ("weight", pa.float64())])
+            ),
+        ),
+    ]
+)
+# ``what`` is identifier, record or cluster; ``value`` names it: a record or cluster by its record key.
+HELD_BACK = pa.schema(
+    [
+        ("what", pa.string()),
+        ("type", pa.string()),
+        ("namespace", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("records", pa.int64()),
+    ]
+)
 ID_MAP = pa.schema([("record_key", pa.string()), ("customer_id", pa.string())])

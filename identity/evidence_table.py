@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdp.schemas import EVIDENCE
 from identity.components import Rows, concat_edges
 from identity.evidence_weights import JUDGED, shared_weight
 from identity.kernels import least as kernels
@@ -16,22 +17,11 @@ from identity.recordset import RecordSet
 from identity.scorer import Pairs, Scorer
 from identity.state import State
 
-LEVELS = pa.list_(pa.struct([("comparison", pa.string()), ("level", pa.string()), ("weight", pa.float64())]))
-EVIDENCE = pa.schema(
-    [
-        ("left_record", pa.string()),
-        ("right_record", pa.string()),
-        ("kind", pa.string()),
-        ("match_weight", pa.float64()),
-        ("match_probability", pa.float64()),
-        ("reason", pa.string()),
-        ("levels", LEVELS),
-    ]
-)
 PRIOR = "prior"
 HOUSEHOLD = "household"
 _TOLD = 4
 _CHUNK = 1 << 18
+_LEVEL = list(EVIDENCE.field("levels").type.value_type)
 _IDENTIFYING = frozenset({"e-mail", "phone"})
 Texts = list[tuple[str, ...]]
 
@@ -120,7 +110,7 @@ def _levels(
             catalogue.take(pa.array(starts[row] + levels.T[flat])),
             pa.array(weights.T[flat] / UNIT),
         ],
-        fields=list(LEVELS.value_type),
+        fields=_LEVEL,
     )
     return pa.ListArray.from_arrays(pa.array(offsets), value)
 
@@ -190,7 +180,7 @@ def _stated(records: RecordSet, left: Rows, right: Rows, name: str, weight: int,
             repeated("must link" if judged else "shared", pa.string()),
             repeated(weight / UNIT, pa.float64()),
         ],
-        fields=list(LEVELS.value_type),
+        fields=_LEVEL,
     )
     return pa.table(
         [

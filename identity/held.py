@@ -9,19 +9,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from cdp.schemas import HELD_BACK
 from identity.recordset import RecordSet
 from identity.values import Flags
-
-HELD_BACK = pa.schema(
-    [
-        ("what", pa.string()),
-        ("type", pa.string()),
-        ("namespace", pa.string()),
-        ("value", pa.string()),
-        ("reason", pa.string()),
-        ("records", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdp.schemas import EVIDENCE
 from identity import tables
 from identity.clusters import weighed
 from identity.components import concat_edges
 from identity.encode import encode
 from identity.engine import advance, find_rows, scorer_of, threshold_of
-from identity.evidence_table import EVIDENCE, evidence
+from identity.evidence_table import evidence
 from identity.expected import expected_precision
 from identity.features import FeatureStore
 from identity.fit import fit

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdp.schemas import CLUSTERS, EVIDENCE, HELD_BACK
 from identity import engine
-from identity.evidence_table import EVIDENCE, scored
-from identity.held import HELD_BACK, held_table, placeholders
+from identity.evidence_table import scored
+from identity.held import held_table, placeholders
 from identity.kernels import least as kernels
 from identity.kernels.buffers import views
 from identity.kernels.graph import NO_PATH
@@ -17,9 +18,6 @@ from identity.scorer import Scorer
 from identity.state import State
 from identity.values import Codes
 
-CLUSTERS = pa.schema(
-    [("record_key", pa.string()), ("cluster_id", pa.string()), ("match_probability", pa.float64())]
-)
 MOST_UNCERTAIN = 20_000
 _DOUBT = 4.25 * UNIT  # weights within it are probabilities between .05 and .95
 

@@ -82,7 +82,7 @@ def identity(session: Session, report: ResolveReport) -> Metadata:
         "share that changed customer": report.generation.changed_share or 0.0,
         "cause": report.cause,
         "model version": report.generation.model_version or "",
-        "identifier values held back": report.held_back,
+        "values, records and clusters held back": report.held_back,
         "folder": dg.MetadataValue.path(str(session.lake.path(report.generation.path))),
     }
 

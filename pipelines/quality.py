@@ -10,20 +10,9 @@ from cdp.ledger import timestamp
 from cdp.schemas import TIMESTAMP
 from pipelines.checks.model import CheckResult
 from pipelines.session import Session
+from warehouse.inputs import QUALITY
 
 RUNS_SERVED = 30
-
-_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("check_name", pa.string()),
-        ("passed", pa.bool_()),
-        ("observed", pa.string()),
-        ("expected", pa.string()),
-        ("run_id", pa.string()),
-        ("checked_at", TIMESTAMP),
-    ]
-)
 
 
 def record(session: Session, results: Sequence[CheckResult]) -> None:
@@ -63,7 +52,7 @@ def served(session: Session) -> pa.Table:
         """,
         (RUNS_SERVED,),
     )
-    columns = {name: [row[name] for row in rows] for name in _SCHEMA.names}
+    columns = {name: [row[name] for row in rows] for name in QUALITY.names}
     columns["passed"] = [bool(value) for value in columns["passed"]]
     checked = pa.array(columns.pop("checked_at"), pa.string()).cast(TIMESTAMP)
-    return pa.table({**columns, "checked_at": checked}, schema=_SCHEMA)
+    return pa.table({**columns, "checked_at": checked}, schema=QUALITY)

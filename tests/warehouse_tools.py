@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from cdp import duck
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from cdp.schemas import CLUSTERS, EVENTS, ID_MAP, RECORD_IDENTIFIERS
+from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, ID_MAP, RECORD_IDENTIFIERS
 from warehouse.build import build
-from warehouse.inputs import ATTRIBUTIONS, EVIDENCE, BuildInputs
+from warehouse.inputs import ATTRIBUTIONS, BuildInputs
 from warehouse.release import Release, publish
 
 if TYPE_CHECKING:

@@ -121,12 +121,13 @@ match_probability | DOUBLE   | none   | no | match probability
 reason            | VARCHAR  | direct | no | the reason in words
 levels            | VARCHAR  | direct | no | comparison levels and their weights, JSON
 
-held_back_identifiers | table | One row per identifier value that links nobody: placeholders, and values of too many people
-type      | VARCHAR | none   | no | email, phone, user_id ...
-namespace | VARCHAR | none   | no | where the value is unique
-value     | VARCHAR | direct | no | the value
-reason    | VARCHAR | none   | no | why it links nobody
-records   | BIGINT  | none   | no | records that carry it
+held_back_identifiers | table | One row per identifier value that links nobody (placeholders, values of too many people), and per record or cluster that was held back
+what      | VARCHAR | none   | no | identifier, record or cluster
+type      | VARCHAR | none   | no | of an identifier: email, phone, user_id ...; of a cluster: what is wrong with it
+namespace | VARCHAR | none   | no | where the value of an identifier is unique
+value     | VARCHAR | direct | no | the value; a record_key where what is a record or a cluster
+reason    | VARCHAR | none   | no | why it links nobody, or not fully
+records   | BIGINT  | none   | no | records that it concerns
 
 id_changes | table | One row per change of a customer id, since the first run
 change_seq           | BIGINT!     | none | yes | order of the changes

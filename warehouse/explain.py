@@ -122,7 +122,7 @@ def _held_back_values(connection: duckdb.DuckDBPyConnection, left: Subject, righ
         SELECT v.type, v.value, min(h.reason) FROM (
           SELECT type, namespace, value, flatten(list(record_keys)) AS record_keys FROM customer_identifiers
           WHERE customer_id = $customer GROUP BY ALL) AS v
-        JOIN held_back_identifiers AS h ON h.type = v.type AND h.value = v.value
+        JOIN held_back_identifiers AS h ON h.what = 'identifier' AND h.type = v.type AND h.value = v.value
           AND coalesce(h.namespace, '') = coalesce(v.namespace, '')
         WHERE list_has_any(v.record_keys, $left) AND list_has_any(v.record_keys, $right)
         GROUP BY ALL ORDER BY ALL
@@ -208,7 +208,7 @@ def _two_customers(connection: duckdb.DuckDBPyConnection, left: Subject, right: 
         FROM customer_identifiers l
         JOIN customer_identifiers r
           ON r.type = l.type AND r.namespace IS NOT DISTINCT FROM l.namespace AND r.value = l.value
-        LEFT JOIN held_back_identifiers h ON h.type = l.type AND h.value = l.value
+        LEFT JOIN held_back_identifiers h ON h.what = 'identifier' AND h.type = l.type AND h.value = l.value
           AND coalesce(h.namespace, '') = coalesce(l.namespace, '')
         WHERE l.customer_id = $a AND r.customer_id = $b
         UNION ALL

@@ -12,7 +12,7 @@ import pyarrow as pa
 from cdp import duck
 from cdp.errors import CorruptError, UsageError
 from cdp.events import ENGAGEMENT_TYPES
-from cdp.schemas import CLUSTERS, EVENTS, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
+from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, HELD_BACK, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,26 +25,6 @@ ATTRIBUTIONS: Final = pa.schema(
         ("source", pa.string()),
         ("observed_at", TIMESTAMP),
         ("rule", pa.string()),
-    ]
-)
-EVIDENCE: Final = pa.schema(
-    [
-        ("left_record", pa.string()),
-        ("right_record", pa.string()),
-        ("kind", pa.string()),
-        ("match_weight", pa.float64()),
-        ("match_probability", pa.float64()),
-        ("reason", pa.string()),
-        ("levels", pa.string()),
-    ]
-)
-HELD_BACK: Final = pa.schema(
-    [
-        ("type", pa.string()),
-        ("namespace", pa.string()),
-        ("value", pa.string()),
-        ("reason", pa.string()),
-        ("records", pa.int64()),
     ]
 )
 JUDGEMENTS: Final = pa.schema(
@@ -96,10 +76,10 @@ class BuildInputs:
     ``event_files``: Parquet of :data:`cdp.schemas.EVENTS`, any order. ``superseded``: envelopes that
     lost to another revision. ``grouped_sources``: sources whose rows of one event_id are partial folds.
     ``attributions`` hold one row per golden value, of the record that gave it. ``evidence`` may also
-    hold edges between different customers; they are served as held back. ``held_back`` are identifier
-    values that link nobody. ``judgements`` are all of the ledger's; the newest of a pair stands. ``rates``:
-    base-currency units for one unit of ``currency``, from ``date`` on. ``digest`` names all of this: equal
-    inputs need no new release.
+    hold edges between different customers; they are served as held back. ``held_back``: values that link
+    nobody, and records and clusters that were held back. ``judgements`` are all of the ledger's; the newest
+    of a pair stands. ``rates``: base-currency units for one unit of ``currency``, from ``date`` on.
+    ``digest`` names all of this: equal inputs need no new release.
     """
 
     event_files: tuple[Path, ...]
@@ -142,7 +122,8 @@ def _scan(path: Path) -> str:
 
 def _select(name: str, given: str, schema: pa.Schema) -> str:
     """A select list that casts each column; one that is nested becomes JSON, one that is absent NULL."""
-    kind = _TYPES[str(schema.field(name).type)]
+    wanted = schema.field(name).type
+    kind = "VARCHAR" if pa.types.is_nested(wanted) else _TYPES[str(wanted)]
     quoted = duck.identifier(name)
     if not given:
         return f"NULL::{kind} AS {quoted}"
@@ -213,7 +194,7 @@ def register(connection: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None
         ("attributions", inputs.attributions, ATTRIBUTIONS, ("record_key", "attribute", "value")),
         ("evidence", inputs.evidence, EVIDENCE, ("left_record", "right_record", "kind")),
         ("clusters", inputs.clusters, CLUSTERS, ("record_key",)),
-        ("held_back", inputs.held_back, HELD_BACK, ("type", "value", "reason")),
+        ("held_back", inputs.held_back, HELD_BACK, ("what", "type", "value", "reason")),
         (
             "judgements",
             inputs.judgements,

@@ -14,7 +14,7 @@ from pipelines.checks.stability import ids_stay
 from pipelines.checks.tables import blocking, check_generation
 from pipelines.generations import Generation, newest
 from pipelines.session import Session
-from pipelines.stages import resolve
+from warehouse.inputs import REDIRECTS
 
 
 def account(session: Session, name: str, *, waiting: bool) -> CheckResult:
@@ -69,9 +69,7 @@ def identity(session: Session) -> list[CheckResult]:
         results = check_generation(
             session.lake.path(generation.path),
             inputs.table(ledger, "SELECT record_key, customer_id FROM id_map", ID_MAP),
-            inputs.table(
-                ledger, "SELECT previous_customer_id, customer_id FROM redirects", resolve.REDIRECTS
-            ),
+            inputs.table(ledger, "SELECT previous_customer_id, customer_id FROM redirects", REDIRECTS),
             _judged(session, generation),
         )
         results.append(ids_stay(generation, session.settings.identity.changed_alert))

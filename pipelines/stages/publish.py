@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from cdp.errors import RunFailedError
-from cdp.schemas import TIMESTAMP
 from pipelines import digests, inputs, quality
 from pipelines.generations import Generation, newest
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
-from pipelines.stages import customers, resolve
+from pipelines.stages import customers
 from pipelines.workspace import RATES
 from warehouse import release as releases
-
-if TYPE_CHECKING:
-    from warehouse.inputs import BuildInputs
-
-_ID_CHANGES = pa.schema(
-    [
-        ("change_seq", pa.int64()),
-        ("changed_at", TIMESTAMP),
-        ("change", pa.string()),
-        ("customer_id", pa.string()),
-        ("previous_customer_id", pa.string()),
-        ("generation", pa.int64()),
-        ("run_id", pa.string()),
-        ("reason", pa.string()),
-    ]
-)
+from warehouse.inputs import ID_CHANGES, JUDGEMENTS, REDIRECTS, BuildInputs
+from warehouse.inputs import RATES as RATES_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -88,9 +70,6 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
 def _inputs(
     session: Session, generation: Generation, profiles: customers.Profiles, digest: str
 ) -> BuildInputs:
-    from warehouse.inputs import JUDGEMENTS, BuildInputs
-    from warehouse.inputs import RATES as RATES_SCHEMA
-
     lake, ledger, settings = session.lake, session.ledger, session.settings
     events = inputs.events(lake, ledger)
     folder = lake.path(generation.path)
@@ -107,11 +86,9 @@ def _inputs(
         superseded=events.excluded,
         grouped_sources=grouped_sources(settings),
         redirects=inputs.table(
-            ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", resolve.REDIRECTS
+            ledger, "SELECT previous_customer_id, customer_id FROM redirects ORDER BY 1", REDIRECTS
         ),
-        id_changes=inputs.table(
-            ledger, f"SELECT {', '.join(_ID_CHANGES.names)} FROM id_changes", _ID_CHANGES
-        ),
+        id_changes=inputs.table(ledger, f"SELECT {', '.join(ID_CHANGES.names)} FROM id_changes", ID_CHANGES),
         quality=quality.served(session),
         rates=rates if rates.is_file() else RATES_SCHEMA.empty_table(),
         digest=digest,

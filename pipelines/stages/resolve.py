@@ -17,6 +17,7 @@ from pipelines.generations import Generation, newest
 from pipelines.models import ModelVersion
 from pipelines.session import Session
 from pipelines.sources import grouped_sources
+from warehouse.inputs import REDIRECTS
 
 if TYPE_CHECKING:
     from cdp.settings import IdentitySettings
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 SEQUENCE = "customer"
 SPILL = "identity/spill.tmp"
-
-REDIRECTS = pa.schema([("previous_customer_id", pa.string()), ("customer_id", pa.string())])
 
 
 @dataclass(frozen=True)

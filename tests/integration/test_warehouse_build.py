@@ -16,6 +16,7 @@ import pytest
 
 from cdp import duck
 from cdp.errors import CdpError, CorruptError, RunFailedError
+from cdp.schemas import HELD_BACK
 from tests.warehouse_tools import (
     NOW,
     built,
@@ -110,6 +111,18 @@ class TestEvents:
             None,
             '[{"comparison":"name","level":"same","weight":4.0}]',
         )
+
+    def test_what_was_held_back_is_served_with_what_it_is(self, tmp_path):
+        held = [
+            {"what": "record", "type": "record", "value": "web:1", "reason": "equal records", "records": 900},
+            {"what": "identifier", "type": "email", "value": "a@b.c", "reason": "many names", "records": 31},
+        ]
+        inputs = world(tmp_path / "in", [[event("1")]], {"web:1": "C1"}, held_back=table(HELD_BACK, held))
+        with built(inputs, tmp_path / "out") as release:
+            rows = release.sql(
+                "SELECT what, type, value, reason, records FROM held_back_identifiers"
+            ).fetchall()
+        assert sorted(rows) == sorted(tuple(one.values()) for one in held)
 
     def test_a_table_that_lacks_a_column_is_refused(self, tmp_path):
         inputs = world(tmp_path / "in", [[event("1")]], {"web:1": "C1"})

@@ -84,8 +84,10 @@ def workspace(tmp_path_factory):
                 9.5,
                 kind="deterministic",
                 reason="same e-mail",
-                levels='[{"comparison": "e-mail", "level": "same", "weight": 12.0}, '
-                '{"comparison": "prior", "level": "", "weight": -2.5}]',
+                levels=[
+                    {"comparison": "e-mail", "level": "same", "weight": 12.0},
+                    {"comparison": "prior", "level": "", "weight": -2.5},
+                ],
             ),
             edge("crm:1", "shop:1", 3.25, reason="same name and city"),
         ],

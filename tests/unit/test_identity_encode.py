@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from cdp.errors import UsageError
+from cdp.schemas import HELD_BACK
 from identity.encode import Frozen, append, encode
-from identity.held import HELD_BACK, placeholders
+from identity.held import placeholders
 from tests.encode_tools import dirty_people, same_values
 from tests.identity_tools import identifiers, records
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp.schemas import HELD_BACK
 from identity import protection
 from identity.components import start_groups
-from identity.held import HELD_BACK, Held, held_table
+from identity.held import Held, held_table
 from identity.policy import IdentityPolicy, Limit
 from identity.values import Multi
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdp.errors import NotFoundError, UsageError
+from cdp.schemas import HELD_BACK
 from tests.warehouse_tools import (
     built,
     day,
@@ -18,7 +19,7 @@ from tests.warehouse_tools import (
 )
 from warehouse import lookup
 from warehouse.explain import explain
-from warehouse.inputs import HELD_BACK, JUDGEMENTS, REDIRECTS
+from warehouse.inputs import JUDGEMENTS, REDIRECTS
 
 ID_MAP = {
     "web:u1": "C00000001",
@@ -94,6 +95,7 @@ def release(tmp_path_factory):
             HELD_BACK,
             [
                 {
+                    "what": "identifier",
                     "type": "email",
                     "namespace": "",
                     "value": "family@example.com",

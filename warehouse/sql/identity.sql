@@ -71,7 +71,7 @@ UNION ALL BY NAME SELECT * FROM kept_apart
 ORDER BY left_record, right_record, kind, match_weight, reason;
 
 INSERT INTO held_back_identifiers BY NAME
-SELECT * FROM input_held_back ORDER BY type, namespace, value, reason;
+SELECT * FROM input_held_back ORDER BY what, type, namespace, value, reason;
 
 -- A retired id leads straight to the profile that holds its records now, however often it moved.
 INSERT INTO customer_redirects BY NAME

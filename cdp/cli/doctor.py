@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
+
 if TYPE_CHECKING:
     from cdp.cli.main import Context
 
@@ -15,14 +17,7 @@ _MARKS = {"ok": ("✓", "green"), "note": ("•", "yellow"), "wrong": ("✗", "r
 
 
 @click.command("doctor")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output.",
-)
+@format_option("text")
 @click.pass_obj
 def command(context: Context, *, chosen: str) -> int:
     """Hold ledger, files and accounting against each other. Nothing is changed.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cdp.cli.options import format_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,14 +24,7 @@ _WORDS = {"phone": "phone number", "e-mail": "e-mail address"}
 @click.command("explain")
 @click.argument("left", metavar="A")
 @click.argument("right", metavar="B")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output.",
-)
+@format_option("text")
 @click.pass_obj
 def command(context: Context, left: str, right: str, *, chosen: str) -> None:
     """Explain why A and B are one person, with the weakest link, or why they are two.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cdp.cli.options import format_option
 from cdp.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -39,14 +40,7 @@ class Subject:
 @click.option("--entity", metavar="COLUMN", help="Column of the truth that names an entity.")
 @click.option("--errors", default=0, show_default=True, help="Show so many false merges and missed matches.")
 @click.option("--show-values", is_flag=True, help="Print personal data; else values are masked.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output.",
-)
+@format_option("table")
 @click.pass_obj
 def evaluate(  # noqa: PLR0913 - one parameter per option
     context: Context,

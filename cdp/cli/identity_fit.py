@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
 from cdp.cli.running import wait_option
 
 if TYPE_CHECKING:
@@ -21,14 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("fit", short_help="Estimate a new model; report before use.")
 @click.option("--use", is_flag=True, help="Take the new model into use; the next run resolves with it.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output.",
-)
+@format_option("text")
 @wait_option
 @click.pass_obj
 def fit(context: Context, *, use: bool, chosen: str, wait_seconds: float) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -136,14 +138,7 @@ def _apart(known: Known, left: str, right: str) -> list[tuple[str, str]]:
 
 
 @click.command("judgements", short_help="List what people decided, and what stands.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output.",
-)
+@format_option("table")
 @click.pass_obj
 def judgements(context: Context, *, chosen: str) -> None:
     """List all judgements, oldest first, and say which stand.

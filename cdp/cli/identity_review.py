@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cdp.cli.identity_judge import as_option, keep
+from cdp.cli.options import format_option
 
 if TYPE_CHECKING:
     from cdp.cli.main import Context
@@ -30,14 +31,7 @@ _NAME, _VALUE = 14, 31
 
 @click.command("review", short_help="Show uncertain pairs and ask about them.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most pairs shown.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="text asks; json only prints the pairs, with room for answers.",
-)
+@format_option("text", "text asks; json only prints the pairs, with room for answers.")
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, dir_okay=False),

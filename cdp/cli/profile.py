@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
 from cdp.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("profile")
 @click.argument("identifier")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output.",
-)
+@format_option("text")
 @click.option(
     "--history", type=click.IntRange(min=0), default=20, show_default=True, help="Newest contacts to show."
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
 from cdp.cli.running import execute, quiet_option, sources_option, wait_option
 
 if TYPE_CHECKING:
@@ -33,14 +34,7 @@ def command() -> None:
     is_flag=True,
     help="Show whole payloads as they are; otherwise how they begin, with letters hidden.",
 )
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output.",
-)
+@format_option("table")
 @click.pass_obj
 def list_(
     context: Context, *, sources: tuple[str, ...], reason: str | None, limit: int, show: bool, chosen: str

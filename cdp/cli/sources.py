@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cdp.cli.options import format_option
+
 if TYPE_CHECKING:
     from cdp.cli.main import Context
     from cdp.settings import Settings
@@ -18,14 +20,7 @@ _COUNTS = ("files", "landed", "standardised", "duplicate", "superseded", "ignore
 
 @click.command("sources")
 @click.option("--connectors", is_flag=True, help="List the connectors that a source may use instead.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output.",
-)
+@format_option("table")
 @click.pass_obj
 def command(context: Context, *, connectors: bool, chosen: str) -> None:
     """Show each source: its connector, input files, envelopes by outcome, and when it last landed."""

@@ -76,7 +76,7 @@ def page(data: Mapping[str, Any]) -> str:
         parts += ["\n".join(_diagnostics(data["diagnostics"])), _largest(data["diagnostics"]["largest"])]
     if "mistakes" in data:
         parts += ["\n".join(_mistakes(data["mistakes"]))]
-    if not data["values_shown"]:
+    if not data["values_shown"] and data.keys() & {"diagnostics", "mistakes"}:
         parts.append("Values are masked; --show-values prints them.")
     return "\n\n".join(printable_lines(part) for part in parts if part)
 
@@ -90,7 +90,8 @@ def _accuracy(data: Mapping[str, Any]) -> Iterator[str]:
     truth, found = data["truth"], data["accuracy"]
     yield f"Truth: {truth['records']:,} records named by {truth['named_by']}, {found['entities']:,} entities."
     if truth["unknown"]:
-        yield f"  {truth['unknown']:,} rows name no record of these and count as records of their own."
+        fate = "are left out" if truth["by_identifier"] else "count as records of their own"
+        yield f"  {truth['unknown']:,} rows name no record of these and {fate}."
     if truth["contradicted"]:
         yield f"  {truth['contradicted']:,} records belong to several entities and are left out."
     yield f"Found: {found['clusters']:,} customers, the largest with {found['largest_cluster']:,} records."
@@ -123,12 +124,14 @@ def _diagnostics(found: Mapping[str, Any]) -> Iterator[str]:
     customers, records = found["customers"], found["records"]
     yield f"{records:,} records are {customers:,} customers; {found['alone']:,} have one record only."
     yield ""
-    yield "Signs of customers that are several people:"
+    if found["over_merged"]:
+        yield "Signs of customers that are several people:"
     for finding in found["over_merged"]:
         yield f"  {finding['customers']:>9,}  {_upper(finding['about'])} ({finding['records']:,} records)"
         for example in finding["examples"]:
             yield f"             {_clip(example['customers'][0])}: {_values(example['values'])}"
-    yield "Signs of people who are several customers:"
+    if found["under_merged"]:
+        yield "Signs of people who are several customers:"
     for finding in found["under_merged"]:
         yield f"  {finding['customers']:>9,}  {_upper(finding['about'])} ({finding['values']:,} values)"
         for example in finding["examples"]:
@@ -191,7 +194,8 @@ def _mistake(number: int, told: Mapping[str, Any]) -> Iterator[str]:
     if told["match_weight"] is not None:
         yield f"  match weight {told['match_weight']:+.1f}: {told['reason']}"
         parts = [f"{name} {level} {weight:+.1f}" for name, level, weight in told["levels"]]
-        yield f"  = {' · '.join(parts)}" if len(parts) > 1 else ""
+        if len(parts) > 1:
+            yield f"  = {' · '.join(parts)}"
     cells = [
         [row["field"], _clip(row["left"]), _clip(row["right"]), row["agreement"] or ""]
         for row in told["fields"]

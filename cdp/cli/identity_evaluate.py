@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from identity.evaluation.truth import Truth
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CLUSTERS = ("cluster_id", "customer_id", "cluster", "entity_id")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,13 @@ class Subject:
 @click.option("--records", type=_FILE, help="With --predicted: what the records say, to read errors by.")
 @click.option("--id", "key", metavar="COLUMN", help="Column of the files that names a record.")
 @click.option("--entity", metavar="COLUMN", help="Column of the truth that names an entity.")
-@click.option("--errors", default=0, show_default=True, help="Show so many false merges and missed matches.")
+@click.option(
+    "--errors",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Show so many false merges and missed matches.",
+)
 @click.option("--show-values", is_flag=True, help="Print personal data; else values are masked.")
 @format_option("table")
 @click.pass_obj
@@ -58,13 +65,15 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     With --truth: precision, recall and F1 over pairs of records and by B-cubed, sizes, and with --errors the
     errors worth reading. The truth names records by record_key, by source and key, by an identifier (email,
-    user_id), or by the column of --id. Without --truth: only the signs of wrong customers.
+    user_id), or by the column of --id. Without --truth: only the signs of wrong customers of the workspace.
     """
     from cdp.cli import table_file
     from cdp.cli.evaluation_page import as_data, page
 
-    if truth is None and (predicted is not None or errors):
+    if truth is None and (predicted or errors or key or entity):
         raise UsageError("there is no truth to compare with", hint="name a file with --truth")
+    if records and not predicted:
+        raise UsageError("--records goes with --predicted", hint="a workspace knows what its records say")
     known = table_file.read(truth).table if truth else None
     subject = (
         _from_files(predicted, records, known, key, entity)
@@ -114,6 +123,7 @@ def _about(found: Truth) -> dict[str, Any]:
         "named_by": found.named_by,
         "unknown": found.unknown,
         "contradicted": found.contradicted,
+        "by_identifier": found.by_identifier,
     }
 
 
@@ -149,7 +159,7 @@ def generation_folder(workspace: Path) -> Path:
     lake = Lake(workspace)
     path = None
     if lake.ledger_path.exists():
-        with Ledger(lake.ledger_path) as ledger:
+        with Ledger(lake.ledger_path, read_only=True) as ledger:
             path = ledger.value("SELECT path FROM generations ORDER BY generation DESC LIMIT 1")
     if path is None:
         raise NotFoundError(
@@ -166,31 +176,54 @@ def _from_files(
     import pyarrow.compute as pc
 
     from cdp.cli import table_file
-    from identity import roles
-    from identity.evaluation.facts import FACTS, Facts, read_facts
-    from identity.evaluation.truth import entity_column, key_columns
+    from identity.evaluation.facts import FACTS, Facts
+    from identity.evaluation.truth import entity_column
 
-    table = table_file.read(predicted).table
-    (id_column,) = key_columns(table.column_names, key if key in table.column_names else None)[-1:]
-    others = [name for name in table.column_names if name != id_column]
-    cluster_column = next(
-        (n for n in ("cluster_id", "customer_id", "cluster", "entity_id") if n in others), None
-    )
-    if cluster_column is None:
-        raise UsageError(
-            f"no column of {predicted.name} names clusters", hint="expected record_id and cluster_id"
-        )
-    clusters = pa.table({"record_key": table[id_column], "cluster_id": table[cluster_column]})
+    clusters = _clusters(predicted, key)
+    facts = None
+    if records is not None:
+        facts = _facts(table_file.read(records).table, key)
+    elif known is not None:
+        facts = _facts(known.drop_columns([entity_column(known.column_names, entity, key)]), key)
+    if facts is None:
+        keys = pc.unique(clusters["record_key"])
+        facts = Facts(keys, FACTS.empty_table(), pa.nulls(len(keys), pa.string()))
+    return Subject(clusters, facts)
+
+
+def _clusters(path: Path, key: str | None) -> pa.Table:
+    """Read which cluster each record is in; rows that name no record are left out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from cdp.cli import table_file
+    from identity.evaluation.truth import key_columns, named_by
+
+    table = table_file.read(path).table
+    columns = key_columns(table.column_names, key if key in table.column_names else None)
+    others = [name for name in table.column_names if name not in columns]
+    label = next((name for name in _CLUSTERS if name in others), None)
+    if label is None:
+        raise UsageError(f"no column of {path.name} names clusters", hint="expected record_id and cluster_id")
+    clusters = pa.table({"record_key": named_by(table, columns), "cluster_id": named_by(table, [label])})
     if "match_probability" in others:
-        chance = table["match_probability"].cast(pa.float64())
+        chance = named_by(table, ["match_probability"]).cast(pa.float64())
         clusters = clusters.append_column("match_probability", chance)
-    source = table_file.read(records).table if records else known
-    if source is not None:
-        name = key_columns(source.column_names, key if key in source.column_names else None)
-        labels = [entity_column(source.column_names, entity)] if records is None else []
-        rest = source.drop_columns(labels)
-        if len(name) == 1 and set(rest.column_names) - set(name) - {"source"}:
-            prepared = roles.prepare(rest, id_column=name[0])
-            return Subject(clusters, read_facts(prepared.records, prepared.identifiers))
-    keys = pc.unique(clusters["record_key"].cast(pa.string()))
-    return Subject(clusters, Facts(keys, FACTS.empty_table(), pa.nulls(len(keys), pa.string())))
+    return clusters.filter(pc.is_valid(clusters["record_key"]))
+
+
+def _facts(table: pa.Table, key: str | None) -> Facts | None:
+    """Read what records say; None where nothing but their names is there."""
+    from identity import roles
+    from identity.evaluation.facts import read_facts
+    from identity.evaluation.truth import key_columns, named_by
+
+    columns = key_columns(table.column_names, key if key in table.column_names else None)
+    named = {*columns, "record_key"} - {"source"}
+    said = table.drop_columns([name for name in table.column_names if name in named])
+    if not set(said.column_names) - {"source"}:
+        return None
+    prepared = roles.prepare(
+        said.append_column("record_key", named_by(table, columns)), id_column="record_key"
+    )
+    return read_facts(prepared.records, prepared.identifiers)

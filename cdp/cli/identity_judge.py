@@ -168,8 +168,8 @@ def judgements(context: Context, *, chosen: str) -> None:
         [
             one.decided_at[:19].replace("T", " "),
             terminal.printable(one.decided_by),
-            one.left_record,
-            one.right_record,
+            terminal.printable(one.left_record),
+            terminal.printable(one.right_record),
             words[one.kind],
             state,
             terminal.printable(one.reason or ""),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cdp.cli.identity_judge import as_option, keep
+from cdp.cli.identity_judge import NEXT, as_option, keep
 from cdp.cli.options import format_option
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def review(context: Context, *, limit: int, chosen: str, answers: Path | None, j
 
 def _report(count: int) -> None:
     if count:
-        click.echo(f"{count} judged. The next `cdp run` (or `cdp resolve`) applies it.", err=True)
+        click.echo(f"{count} judged. {NEXT}", err=True)
     else:
         click.echo("Nothing was judged.", err=True)
 
@@ -163,7 +163,8 @@ def _read_answers(path: Path) -> Iterator[Decision]:
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text.", hint="Save the answers as UTF-8.") from None
     for place, row in _rows(path, text):
-        missing = [name for name in ("left_record", "right_record", "answer") if name not in row]
+        needed = ("left_record", "right_record")
+        missing = [name for name in needed if not row.get(name)] + ["answer"] * ("answer" not in row)
         if missing:
             raise UsageError(
                 f"{path}, {place}: {', '.join(missing)} is missing.",

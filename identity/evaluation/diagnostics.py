@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.evaluation import MEMORY_LIMIT
 from identity.evaluation.facts import Facts
 from identity.normalise.nicknames import distinct_names
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_LIMIT = "4GB"
 MOST_NAMES = 3
 YEARS_APART = 10
 _UNIQUE_TYPES = ("user_id", "national_id", "external_id")

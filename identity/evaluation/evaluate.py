@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
+from cdp.duck import connect
 from cdp.errors import UsageError
+from identity.evaluation import MEMORY_LIMIT
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 
@@ -53,7 +54,8 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
     """Compare ``predicted`` (record_id, cluster_id) with ``truth`` (record_id, entity_id).
 
     Records that ``predicted`` does not have count as clusters of their own; records that ``truth`` does not
-    have are left out. Raises UsageError where a record stands twice in either table.
+    have are left out. Without a ``cluster_id`` a record is alone. Raises UsageError where a record stands twice in
+    either table, or where a row names none, or ``truth`` no entity.
 
     >>> import pyarrow as pa
     >>> truth = pa.table({"record_id": ["a", "b", "c"], "entity_id": ["1", "1", "2"]})
@@ -61,7 +63,7 @@ def evaluate(truth: pa.Table, predicted: pa.Table) -> Evaluation:
     >>> evaluate(truth, together).pairwise_precision
     0.3333333333333333
     """
-    with duckdb.connect(":memory:") as con:
+    with connect(memory_limit=MEMORY_LIMIT) as con:
         _contingency(con, truth, predicted)
         pairs = "coalesce(sum(n * (n - 1) / 2), 0)::BIGINT"
         (records,) = con.sql("SELECT coalesce(sum(n), 0)::BIGINT FROM cells").fetchall()[0]
@@ -115,7 +117,7 @@ def sizes(truth: pa.Table, predicted: pa.Table) -> tuple[SizeCount, ...]:
     >>> [(s.records, s.entities, s.clusters) for s in sizes(truth, apart)]
     [('1', 1, 3), ('2', 1, 0)]
     """
-    with duckdb.connect(":memory:") as con:
+    with connect(memory_limit=MEMORY_LIMIT) as con:
         _contingency(con, truth, predicted)
         counts = [
             dict(con.sql(f"SELECT n, count(*) FROM {kind} GROUP BY n").fetchall())
@@ -137,11 +139,15 @@ def _contingency(con: duckdb.DuckDBPyConnection, truth: pa.Table, predicted: pa.
     """Count records by entity and cluster."""
     for name, table, column in (("truth", truth, "entity_id"), ("predicted", predicted, "cluster_id")):
         con.register(name, table.select(["record_id", column]))
-        rows, keys = con.sql(f"SELECT count(*), count(DISTINCT record_id) FROM {name}").fetchall()[0]
+        rows, named, keys, labelled = con.sql(
+            f"SELECT count(*), count(record_id), count(DISTINCT record_id), count({column}) FROM {name}"
+        ).fetchall()[0]
+        if rows != named or (rows != labelled and name == "truth"):
+            empty = "record_id" if rows != named else column
+            raise UsageError(f"{empty} is empty in rows of {name}", hint="leave such rows out")
         if rows != keys:
             raise UsageError(
-                f"{rows - keys} records stand more than once in {name}",
-                hint="expected one row per record_id",
+                f"{rows - keys} rows of {name} repeat a record_id", hint="expected one row per record_id"
             )
     con.execute(_SQL)
 

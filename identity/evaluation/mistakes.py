@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.evaluation.diagnostics import MEMORY_LIMIT
+from identity.evaluation import MEMORY_LIMIT
 from identity.evaluation.facts import Facts
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ CREATE OR REPLACE TEMP TABLE sides AS
 SELECT {group} AS whole, {other} AS portion, record,
   row_number() OVER (PARTITION BY {group}, {other} ORDER BY record) AS place FROM placed;
 CREATE TEMP TABLE {cell}_candidates AS
-SELECT '{kind}' AS kind, part, pairs, left_row, right_row, max(weight) AS weight, max(place) AS place FROM (
+SELECT '{kind}' AS kind, part, pairs, left_row, right_row, max(weight) AS weight,
+  arg_max(place, weight) AS place FROM (
   SELECT p.part, p.pairs, least(a.record, b.record) AS left_row, greatest(a.record, b.record) AS right_row,
     NULL::DOUBLE AS weight, NULL::BIGINT AS place
   FROM read_parts p

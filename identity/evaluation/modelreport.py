@@ -16,6 +16,7 @@ from identity.model import UNIT
 
 WIDTH = 80
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_CHANCES = (0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 _COLUMN = " ▁▂▃▄▅▆▇█"
 
 
@@ -71,8 +72,8 @@ class View:
     prior: float
     match_rate: float
     threshold: float
-    precision: float | None
-    recall: float | None
+    precision: float | None  # of the pairs of records inside customers
+    recall: float | None  # of the matches among the pairs compared
     comparisons: tuple[ComparisonRows, ...]
     histogram: Histogram | None
     curve: tuple[Operating, ...]
@@ -145,6 +146,13 @@ def _curve(found: Histogram) -> tuple[Operating, ...]:
     )
 
 
+def operating_points(curve: Sequence[Operating]) -> Iterator[tuple[float, Operating]]:
+    """Yield the points of the curve that are nearest to some telling match probabilities."""
+    for chance in _CHANCES:
+        bits = float(np.log2(chance / (1 - chance)))
+        yield chance, min(curve, key=lambda point: abs(point.threshold - bits))
+
+
 def probability(bits: float) -> float:
     """Match probability of a match weight.
 
@@ -197,7 +205,8 @@ def _head(told: View) -> list[str]:
         (told.pairs, "pairs compared"),
         (told.pairs_above, "of them from the threshold on"),
     ]
-    lines.append(", ".join(f"{number:,} {what}" for number, what in counted if number is not None) + ".")
+    counts = [f"{number:,} {what}" for number, what in counted if number is not None]
+    lines += [", ".join(counts) + "."] if counts else []
     lines.append(
         f"One pair in {rounded(1 / told.match_rate)} of all is a match: every pair starts at {told.prior:+.1f} bits."
     )
@@ -206,8 +215,8 @@ def _head(told: View) -> list[str]:
     )
     if told.precision is not None and told.recall is not None:
         lines.append(
-            f"Estimated without labels: precision {told.precision:.1%}, recall {told.recall:.1%} "
-            "(of the pairs compared)."
+            f"Estimated without labels: precision {told.precision:.1%} (inside customers), "
+            f"recall {told.recall:.1%}."
         )
     return lines
 
@@ -258,14 +267,11 @@ def _short(number: float) -> str:
 def _curve_text(told: View) -> list[str]:
     if not told.curve:
         return []
-    wanted = [0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999]
     lines = [
         "What other thresholds would give, as the model expects",
         "  probability  weight  precision  recall",
     ]
-    for chance in wanted:
-        bits = float(np.log2(chance / (1 - chance)))
-        point = min(told.curve, key=lambda p: abs(p.threshold - bits))
+    for chance, point in operating_points(told.curve):
         lines.append(
             f"  {chance:>11}  {point.threshold:>+6.1f}  {point.precision:>9.1%}  {point.recall:>6.1%}"
         )
@@ -318,6 +324,8 @@ def _blocking_notes(told: View) -> Iterator[str]:
         yield "  The records are few: every pair was compared."
     if told.without_key is not None:
         yield f"  {told.without_key:,} records have no key at all and are compared with nothing."
+    for name, count in sorted(told.oversize.items()):
+        yield f"  Too common even together, so left out: {name} ({count:,} records)."
 
 
 def _frequency_text(told: View) -> list[str]:

@@ -16,6 +16,7 @@ from identity.evaluation.modelreport import (
     Histogram,
     LevelRow,
     View,
+    operating_points,
     probability,
     rounded,
     share,
@@ -70,8 +71,9 @@ def _figures(told: View) -> str:
     return (
         f"<dl class='figures'>{shown}</dl>\n<p>Every pair starts at {signed(told.prior)} bits, because so few of all "
         f"pairs match. Each comparison adds or takes bits; pairs from <b>{signed(told.threshold)}</b> bits on "
-        f"(probability {probability(told.threshold):.3g}) may join customers. Precision and recall are "
-        "estimated by the model itself, without labels, for the pairs that were compared.</p>"
+        f"(probability {probability(told.threshold):.3g}) may join customers. Precision (of the "
+        "pairs of records inside customers) and recall (of the matches among the pairs compared) are estimated by the "
+        "model itself, without labels.</p>"
     )
 
 
@@ -183,8 +185,7 @@ def _curve_section(told: View) -> str:
     body += "".join(scale.axis("threshold, bits")) + scale.threshold(told.threshold)
     rows = "".join(
         f"<tr><th>{chance}</th><td>{signed(point.threshold)}</td><td>{point.precision:.1%}</td><td>{point.recall:.1%}</td></tr>"
-        for chance in (0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
-        for point in [min(told.curve, key=lambda p, c=chance: abs(p.threshold - float(np.log2(c / (1 - c)))))]  # type: ignore[misc]
+        for chance, point in operating_points(told.curve)
     )
     return (
         "<p class='legend'><span class='key precision'></span>estimated precision "
@@ -285,21 +286,7 @@ def _blocking_section(told: View) -> str:
             f"{escape(name)} ({count:,} records)" for name, count in sorted(told.oversize.items())
         )
         notes.append(f"Too common even together, so left out: {left_out}.")
-    return (
-        _table(
-            (
-                "key",
-                "",
-                "records that have it",
-                "values",
-                "pairs",
-                "new pairs",
-                "records of too common values",
-            ),
-            rows,
-        )
-        + f"<p class='note'>{' '.join(notes)}</p>"
-    )
+    return _table(headings, rows) + f"<p class='note'>{' '.join(notes)}</p>"
 
 
 def _table(headings: Sequence[str], rows: str, kind: str = "wide") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,14 +17,16 @@ _ENTITIES = (
 )  # fmt: skip
 _KINDS = {"e-mail": "email", "mail": "email", "telephone": "phone", "mobile": "phone"}
 _KEYS = ("record_key", "record_id", "rec_id", "record", "id")
+_IDENTIFIERS = ("email", "phone", "user_id", "external_id", "national_id", *_KINDS)
 
 
 @dataclass(frozen=True)
 class Truth:
     """``table``: record_id, entity_id, one row per record.
 
-    ``rows`` of the file; ``named_by``: the columns that name records; ``unknown``: rows that name no record;
-    ``contradicted``: records that belong to several entities, which are left out.
+    ``rows`` of the file; ``named_by``: the columns that name records; ``unknown``: rows that name no record, which
+    are in ``table`` all the same unless they name identifiers (``by_identifier``); ``contradicted``: records that
+    belong to several entities, which are left out.
     """
 
     table: pa.Table
@@ -32,14 +34,24 @@ class Truth:
     named_by: str
     unknown: int
     contradicted: int
+    by_identifier: bool = False
 
 
-def entity_column(columns: Sequence[str], given: str | None = None) -> str:
-    """Return the column that names entities: the one that is given, else one with a telling name."""
-    return _column(columns, given, _ENTITIES, "says which records are one entity", "--entity")
+def entity_column(columns: Sequence[str], given: str | None = None, key: str | None = None) -> str:
+    """Return the column that names entities: the one that is given, else one with a telling name.
+
+    ``key``: the column that was given as the one that names records.
+
+    >>> entity_column(["customer_id", "person"], key="customer_id")
+    'person'
+    """
+    others = columns if given else [name for name in columns if name != key]
+    return _column(others, given, _ENTITIES, "says which records are one entity", "--entity")
 
 
-def key_columns(columns: Sequence[str], given: str | None = None) -> tuple[str, ...]:
+def key_columns(
+    columns: Sequence[str], given: str | None = None, known: Sequence[str] = _KEYS
+) -> tuple[str, ...]:
     """Return the columns that name a record: one, or ``source`` and ``key``.
 
     >>> key_columns(["source", "key", "entity_id"])
@@ -47,7 +59,21 @@ def key_columns(columns: Sequence[str], given: str | None = None) -> tuple[str, 
     """
     if given is None and {"source", "key"} <= set(columns) and not set(_KEYS[:2]) & set(columns):
         return ("source", "key")
-    return (_column(columns, given, _KEYS, "names a record", "--id"),)
+    return (_column(columns, given, known, "names a record", "--id"),)
+
+
+def named_by(table: pa.Table, columns: Sequence[str]) -> pa.Array:
+    """Return what ``columns`` name, a text per row: NULL where one is empty.
+
+    >>> named_by(pa.table({"source": ["a", "b"], "key": ["1", " "]}), ["source", "key"]).to_pylist()
+    ['a:1', None]
+    """
+    texts = [_filled(table[column].cast(pa.string()).combine_chunks()) for column in columns]
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ":")
+
+
+def _filled(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, pa.string()), texts)
 
 
 def _column(columns: Sequence[str], given: str | None, known: Sequence[str], what: str, option: str) -> str:
@@ -69,15 +95,15 @@ def read_truth(
 ) -> Truth:
     """Bring a truth table into the form (record_id, entity_id).
 
-    Records are named by ``record_key``, by ``source`` and ``key``, or by one column ``key``: where its values
-    are no record keys but its name is that of an identifier (``email``, ``user_id``), the records that carry the
-    identifier are meant. Without ``facts`` every name is taken to be a record. Raises UsageError where columns
-    are missing, or where no record is known.
+    Records are named by ``record_key``, by ``source`` and ``key``, or by one column (``key``, or one with a telling
+    name): where its values are no record keys but its name is that of an identifier (``email``, ``user_id``), the
+    records that carry the identifier are meant. Without ``facts`` every name is taken to be a record. Rows without a
+    name or without an entity say nothing. Raises UsageError where columns are missing, or where no record is known.
     """
-    entities = table[entity_column(table.column_names, entity)].cast(pa.string()).combine_chunks()
-    columns = key_columns([c for c in table.column_names if c != entity], key)
-    texts = [table[column].cast(pa.string()).combine_chunks() for column in columns]
-    named = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ":")
+    names = table.column_names
+    label = entity_column(names, entity, key)
+    columns = key_columns([name for name in names if name != label], key, (*_KEYS, *_IDENTIFIERS))
+    entities, named = named_by(table, [label]), named_by(table, columns)
     whole = pc.and_(pc.is_valid(named), pc.is_valid(entities))
     named, entities = named.filter(whole), entities.filter(whole)
     if facts is not None:
@@ -105,7 +131,9 @@ def _by_identifier(named: pa.Array, entities: pa.Array, facts: Facts, column: st
         )
     unknown = len(named) - int(pc.sum(pc.is_in(folded["value"], value_set=pc.unique(texts))).as_py() or 0)
     keys = facts.keys.take(joined["record"].combine_chunks())
-    return _settled(keys, joined["entity"].combine_chunks(), rows, column, unknown)
+    return replace(
+        _settled(keys, joined["entity"].combine_chunks(), rows, column, unknown), by_identifier=True
+    )
 
 
 def _settled(named: pa.Array, entities: pa.Array, rows: int, named_by: str, unknown: int) -> Truth:

@@ -252,6 +252,9 @@ def test_answers_come_from_a_file_as_well(unsure: Path, tmp_path: Path, capsys: 
         ),
         ("left_record,right_record,answer\nweb:u1,web:u2,y\nweb:u1,web:u9,y\n", 1, "no record 'web:u9'"),
         ("left,right\n1,2\n", 2, "left_record, right_record, answer is missing"),
+        ("answer,left_record,right_record\ny,web:u1\n", 2, "line 2: right_record is missing"),
+        ('[{"left_record": null, "right_record": "web:u2", "answer": "y"}]', 2, "1: left_record is missing"),
+        ('["web:u1"]', 2, "answer 1 is no object"),
         ('[{"left_record": ', 2, "is not JSON"),
     ],
 )

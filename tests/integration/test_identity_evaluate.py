@@ -40,7 +40,8 @@ def test_customers_that_are_their_own_truth_are_without_error(shop: Path, tmp_pa
         told(shop, "evaluate", "--truth", str(tmp_path / "truth.csv"), "--errors", "3", "--format", "json")
     )
     assert found["truth"] == {
-        "rows": id_map.num_rows, "records": id_map.num_rows, "named_by": "record_key", "unknown": 0, "contradicted": 0
+        "rows": id_map.num_rows, "records": id_map.num_rows, "named_by": "record_key", "unknown": 0, "contradicted": 0,
+        "by_identifier": False,
     }  # fmt: skip
     assert found["accuracy"]["pairwise_f1"] == found["accuracy"]["bcubed_f1"] == 1
     assert found["accuracy"]["clusters"] == len(set(id_map["customer_id"].to_pylist()))

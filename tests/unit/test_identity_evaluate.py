@@ -132,6 +132,26 @@ def test_a_record_without_a_cluster_is_a_customer_of_its_own():
     assert (told.records, told.customers, told.alone) == (6, 5, 4)
 
 
+def test_weight_reason_and_levels_are_of_one_edge():
+    weighed = pa.table(
+        {
+            "left_record": ["crm:4", "crm:4"],
+            "right_record": ["mail:emmy@noether.org"] * 2,
+            "match_weight": [3.0, -1.0],
+            "reason": ["stronger", "weaker"],
+            "levels": [[{"comparison": "e-mail", "level": "same", "weight": 3.0}], []],
+        }
+    )
+    (missed,) = (
+        m for m in find_mistakes(truth(), clusters(), facts(), weighed).examples if m.kind == MISSED_MATCH
+    )
+    assert (missed.match_weight, missed.reason, missed.levels) == (
+        3.0,
+        "stronger",
+        (("e-mail", "same", 3.0),),
+    )
+
+
 def test_errors_are_shown_by_one_pair_with_what_agrees():
     told = find_mistakes(truth(), clusters(), facts())
     assert (told.false_merges, told.missed_matches) == (1, 1)
@@ -191,11 +211,19 @@ def test_truth_names_records_in_several_ways(columns, options, named_by):
     assert told.table.num_rows == 3
 
 
+def test_a_truth_without_a_name_or_an_entity_says_nothing():
+    rows = {"record_id": ["web:1", "web:2", "crm:3", "", None], "entity_id": ["a", " ", None, "a", "a"]}
+    told = read_truth(pa.table(rows), facts())
+    assert told.table.to_pylist() == [{"record_id": "web:1", "entity_id": "a"}]
+    assert (told.rows, told.unknown) == (5, 0)
+
+
 def test_truth_may_name_records_by_an_identifier():
     told = read_truth(pa.table({"id": ["U1", "u3", "u9"], "entity_id": ["a", "b", "c"]}), facts_of("id"))
     assert told.table.to_pydict() == {"record_id": ["crm:3", "web:1"], "entity_id": ["b", "a"]}
     by_mail = pa.table({"email": ["byrons@mail.org", "BYRONS@mail.org", "emmy@noether.org"], "person": "aba"})
-    found = read_truth(by_mail.set_column(1, "person", pa.array(list("aba"))), facts(), key="email")
+    found = read_truth(by_mail.set_column(1, "person", pa.array(list("aba"))), facts())
+    assert (found.named_by, found.by_identifier) == ("email", True)
     assert found.contradicted == 2  # the family's address names two persons
     assert found.table["entity_id"].to_pylist() == ["a", "a"]
 
@@ -213,6 +241,30 @@ def test_a_truth_that_names_no_record_is_refused():
         read_truth(pa.table({"id": ["q"]}), facts())
     with pytest.raises(UsageError, match="nearest: entity_id"):
         read_truth(pa.table({"id": ["q"], "entity_id": ["a"]}), facts(), entity="entity_ids")
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "told"),
+    [
+        ({"a": "1", None: "2"}, {"a": "x"}, "record_id is empty in rows of truth"),
+        ({"a": None}, {"a": "x"}, "entity_id is empty in rows of truth"),
+        ({"a": "1"}, {None: "x"}, "record_id is empty in rows of predicted"),
+    ],
+)
+def test_rows_that_name_nothing_are_refused(known, found, told):
+    with pytest.raises(UsageError, match=told):
+        evaluate(truth(known), table(found, "cluster_id"))
+
+
+def test_a_record_that_stands_twice_is_refused():
+    twice = pa.table({"record_id": ["a", "a", "b"], "cluster_id": ["x", "y", "y"]})
+    with pytest.raises(UsageError, match="1 rows of predicted repeat a record_id"):
+        evaluate(truth({"a": "1", "b": "1"}), twice)
+
+
+def test_a_record_without_a_cluster_id_is_alone():
+    found = evaluate(truth({"a": "1", "b": "1"}), table({"a": None, "b": None}, "cluster_id"))
+    assert (found.clusters, found.predicted_pairs, found.pairwise_recall) == (2, 0, 0)
 
 
 # --- the command
@@ -259,8 +311,52 @@ def test_the_command_gives_json(files):
     assert told["diagnostics"]["over_merged"]
 
 
-def test_errors_without_truth_are_wrong_use():
-    with pytest.raises(UsageError, match="no truth"):
-        CliRunner().invoke(
-            cli, ["identity", "evaluate", "--errors", "3"], obj=Context(), catch_exceptions=False
-        )
+def test_clusters_may_name_records_by_source_and_key(tmp_path):
+    (tmp_path / "truth.csv").write_text(
+        "source,key,entity_id,surname\na,1,x,Ng\na,2,x,Ng\nb,1,y,Roe\nb,2,y,Roe\n"
+    )
+    (tmp_path / "found.csv").write_text("source,key,cluster_id\na,1,c\na,2,c\nb,1,d\nb,2,\n,,d\n")
+    files = ("--truth", str(tmp_path / "truth.csv"), "--predicted", str(tmp_path / "found.csv"))
+    told = json.loads(command(*files, "--format", "json").output)
+    assert (told["truth"]["named_by"], told["truth"]["unknown"]) == ("source and key", 0)
+    assert (told["accuracy"]["pairwise_precision"], told["accuracy"]["pairwise_recall"]) == (1, 0.5)
+    assert told["diagnostics"]["records"] == 4
+
+
+def test_rows_that_name_no_record_are_told_with_their_fate(tmp_path):
+    (tmp_path / "found.csv").write_text("id,cluster_id\n1,c\n2,c\n")
+    (tmp_path / "people.csv").write_text("id,email\n1,ann@mail.org\n2,bob@mail.org\n")
+    (tmp_path / "by_key.csv").write_text("id,person\n1,a\n9,a\n")
+    (tmp_path / "by_mail.csv").write_text("email,person\nann@mail.org,a\nzoe@mail.org,a\n")
+    files = ("--predicted", str(tmp_path / "found.csv"), "--records", str(tmp_path / "people.csv"))
+    by_key = command(*files, "--truth", str(tmp_path / "by_key.csv")).output
+    assert "1 rows name no record of these and count as records of their own." in by_key
+    by_mail = command(*files, "--truth", str(tmp_path / "by_mail.csv")).output
+    assert "Truth: 1 records named by email" in by_mail
+    assert "1 rows name no record of these and are left out." in by_mail
+
+
+def test_nothing_is_said_of_masks_where_no_value_is_shown(tmp_path):
+    (tmp_path / "truth.csv").write_text("id,person\n1,a\n2,a\n")
+    (tmp_path / "found.csv").write_text("id,cluster_id\n1,c\n2,c\n")
+    files = ("--truth", str(tmp_path / "truth.csv"), "--predicted", str(tmp_path / "found.csv"))
+    assert "masked" not in command(*files).output
+    assert "0 false merges." in command(*files, "--errors", "1").output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--errors", "3"], "no truth"),
+        (["--id", "email"], "no truth"),
+        (["--entity", "person"], "no truth"),
+        (["--records", __file__], "goes with --predicted"),
+    ],
+)
+def test_options_that_would_do_nothing_are_wrong_use(options, told):
+    with pytest.raises(UsageError, match=told):
+        CliRunner().invoke(cli, ["identity", "evaluate", *options], obj=Context(), catch_exceptions=False)
+
+
+def test_a_negative_number_of_errors_is_refused():
+    assert "not in the range" in command("--errors", "-1").output

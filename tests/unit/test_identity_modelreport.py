@@ -120,6 +120,29 @@ def test_a_model_of_an_earlier_version_is_shown_as_far_as_it_goes(model):
     old = {name: model[name] for name in known}
     assert "Match weights" not in html(old)
     assert "Comparisons" in text(old)
+    assert "\n.\n" not in text(old)
+
+
+def test_each_heading_of_the_keys_stands_over_a_column(model):
+    counted = [{**key, "first": 1} for key in model["blocking"]]
+    without = [{name: n for name, n in key.items() if name != "first"} for key in model["blocking"]]
+    for keys, columns in ((counted, 7), (without, 6)):
+        page = html({**model, "blocking": keys})
+        table = re.search(r'id="which-keys.*?<table.*?</table>', page, re.DOTALL)[0]
+        assert table.count("<th>") == columns + len(keys)
+        for row in re.findall(r"<tr><th>.*?</tr>", table.partition("<tbody>")[2]):
+            assert row.count("<th>") + row.count("<td") == columns
+
+
+def test_text_and_page_name_keys_that_are_left_out(model):
+    left_out = {**model, "oversize_blocks": {"surname + city": 12_345}}
+    assert "Too common even together, so left out: surname + city (12,345 records)." in text(left_out)
+    assert "surname + city (12,345 records)" in html(left_out)
+
+
+def test_estimates_are_named_by_what_they_are_of(model):
+    assert f"precision {model['estimated_precision']:.1%} (inside customers)" in text(model)
+    assert "pairs of records inside customers" in html(model)
 
 
 def test_dedupe_writes_the_report_of_its_model(tmp_path):

@@ -15,14 +15,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from identity.bounds import Bounds
 from identity.comparer import Comparer, Rows, Step
 from identity.components import Edges
-from identity.kernels import levels as kernels
+from identity.kernels import levels
 from identity.model import UNIT, Ints, Model, household_term, probability
 
 Levels = npt.NDArray[np.int8]
 _CHUNK = 1 << 17
-_NO_ADJUSTMENT = np.empty(0, np.int32)
+_NO_FLOOR = -(2**31)
 THREADS = 2
 _CLIP = 10_000  # no single pair outweighs the rest of two clusters
 # Inside a component, records that have nothing in common are as a rule joined through a third one of the same
@@ -62,20 +63,6 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class _Weighed:
-    """A comparison's tables for the kernels."""
-
-    codes: npt.NDArray[np.int32]
-    adjustment: npt.NDArray[np.int32]
-    weights: Ints
-    household: Ints
-    shared: bool
-    exact: int
-    other: int
-    absent: int
-
-
-@dataclass(frozen=True)
 class Scorer:
     """A comparer with a model; ``adjustments``: per comparison the frequency adjustment by value code, or None."""
 
@@ -107,8 +94,7 @@ class Scorer:
 
     def ready(self) -> Scorer:
         """The scorer with its tables made, which several threads would otherwise make each for itself."""
-        if self._tables:
-            _ = self._bounds, self._order
+        _ = self._bounds, self._order
         return self
 
     def frequency_range(self) -> dict[str, dict[str, float]]:
@@ -132,39 +118,23 @@ class Scorer:
 
     def _weigh(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
         """Weight and household term of each pair, without levels."""
-        total, related = self._expected(left, right), np.zeros(len(left), np.int32)
-        for step in self.comparer.steps:
-            self._settle(step, left, right, total, related)
+        total, related = self._decide(left, right, _NO_FLOOR)
         household = household_term(self.model, related)
         return (total + household).astype(np.int32), household
 
-    def _expected(self, left: Rows, right: Rows) -> Ints:
-        """The most that each pair may weigh, as far as equal and missing values tell."""
-        total = np.full(len(left), self.model.prior, np.int32)
-        if self._tables:
-            codes, adjustment, first, exact, other, absent = self._bounds
-            kernels.expect(left, right, codes, adjustment, first, exact, other, absent, total)
-        return total
+    def _decide(self, left: Rows, right: Rows, floor: int) -> tuple[Ints, Ints]:
+        """Weight before the household term, and its evidence; pairs below ``floor`` are left at some bound below."""
+        total, related, undecided = self._bounds.expect(left, right)
+        place, one, two = (np.empty(len(left), np.int32) for _ in range(3))
+        for step in self._order:
+            bit = self._bounds.bit[step.rows[-1]]
+            size = levels.open_pairs(undecided, bit, total, floor, left, right, place, one, two)
+            self._bounds.settle(step, place[:size], one[:size], two[:size], total, related)
+        return total, related
 
     @cached_property
-    def _bounds(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
-        """What ``expect`` reads, side by side: codes by record, adjustments one after the other, bounds."""
-        tables = self._tables
-        codes = np.stack([t.codes for t in tables], axis=1)
-        sizes = np.array([len(t.adjustment) for t in tables], np.int64)
-        first = np.where(sizes > 0, np.cumsum(sizes) - sizes, -1)
-        adjustment = np.concatenate([t.adjustment for t in tables])
-        bounds = np.array([(t.exact, t.other, t.absent) for t in tables], np.int32).T.copy()
-        return codes, adjustment, first, bounds[0], bounds[1], bounds[2]
-
-    def _settle(self, step: Step, left: Rows, right: Rows, total: Ints, related: Ints) -> None:
-        """Replace what was expected of the comparisons of a step by what they give."""
-        for row, level in zip(step.rows, step.fill(left, right), strict=True):
-            t = self._tables[row]
-            kernels.settle(
-                left, right, level, t.codes, t.adjustment, t.weights, t.household,
-                t.shared, t.exact, t.other, t.absent, total, related,
-            )  # fmt: skip
+    def _bounds(self) -> Bounds:
+        return Bounds.of(self.comparer, self.model, self.adjustments)
 
     def above(self, chunks: Iterable[tuple[Rows, Rows]], floor: int) -> Iterator[Edges]:
         """The pairs whose weight is at least ``floor``; chunks are scored by two threads, in order."""
@@ -178,57 +148,18 @@ class Scorer:
                 yield waiting.popleft().result()
 
     def _above(self, left: Rows, right: Rows, floor: int) -> Edges:
-        total, related = self._expected(left, right), np.zeros(len(left), np.int32)
-        for step in self._order:
-            keep = np.flatnonzero(total >= floor)
-            if len(keep) < len(left):
-                left, right, total, related = left[keep], right[keep], total[keep], related[keep]
-            self._settle(step, left, right, total, related)
-        weight = (total + household_term(self.model, related)).astype(np.int32)
-        keep = np.flatnonzero(weight >= floor)
-        return Edges(left[keep], right[keep], weight[keep])
-
-    @cached_property
-    def _tables(self) -> tuple[_Weighed, ...]:
-        found: dict[int, _Weighed] = {}
-        for step in self.comparer.steps:
-            for row, codes in zip(step.rows, step.codes, strict=True):
-                found[row] = self._table(step, row, codes)
-        return tuple(found[row] for row in range(len(found)))
-
-    def _table(self, step: Step, row: int, codes: npt.NDArray[np.int32]) -> _Weighed:
-        comparison, weights = self.comparer.comparisons[row], self.model.weights[row].astype(np.int32)
-        adjustment = self.adjustments[row]
-        adjustment = _NO_ADJUSTMENT if adjustment is None else adjustment
-        exact, other = int(weights[-1]), int(weights[:-1].max())
-        absent = 0
-        if step.bound == "names":
-            absent = other = max(other, 0)
-        elif step.bound == "nothing":
-            # Equal values of this column do not tell the level: only a constant bounds it.
-            rarest, commonest = (int(adjustment.max()), int(adjustment.min())) if len(adjustment) else (0, 0)
-            absent = other = max(other, exact + max(rarest, 0), 0)
-            exact = other - min(commonest, 0)
-        else:
-            other = max(other, 0) if step.bound == "silent" else other
-            other = max(exact, other) if step.several else other
-        return _Weighed(
-            codes,
-            adjustment,
-            weights,
-            self.model.household[row].astype(np.int32),
-            comparison.shared,
-            exact,
-            other,
-            absent,
-        )
+        total, related = self._decide(left, right, floor)
+        near = np.flatnonzero(total >= floor)
+        weight = (total[near] + household_term(self.model, related[near])).astype(np.int32)
+        keep = weight >= floor
+        return Edges(left[near[keep]], right[near[keep]], weight[keep])
 
     @cached_property
     def _order(self) -> tuple[Step, ...]:
         """Steps by how much they may take away from what was expected, for what they cost, the most first."""
 
         def loss(step: Step) -> float:
-            lost = sum(self._tables[row].other - int(self._tables[row].weights[0]) for row in step.rows)
+            lost = sum(int(self._bounds.other[row]) - int(self.model.weights[row][0]) for row in step.rows)
             return -lost / step.cost
 
         return tuple(sorted(self.comparer.steps, key=lambda step: (loss(step), step.rows)))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numba
-
+from identity.kernels.compiling import pairwise
 from identity.kernels.strings import length_of, start_of
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-STRINGS = "b671fb9b5de1f219"
+STRINGS = "969d451562fce508"
 _DIGITS = 2  # so many figures of an address are more than its owner's name
 _SHORTEST = 3
 
 
-@_jit
+@pairwise
 def _holds(text, start, length, other, other_start, size):  # type: ignore[no-untyped-def]
     """Whether one run of units holds another as a part."""
     for first in range(start, start + length - size + 1):
@@ -24,7 +22,7 @@ def _holds(text, start, length, other, other_start, size):  # type: ignore[no-un
     return False
 
 
-@_jit
+@pairwise
 def _is_name(text, start, length, names, packed, given, surname):  # type: ignore[no-untyped-def]
     """Whether a name part is made of a given name or a surname, and of hardly any figures."""
     digits = 0
@@ -41,7 +39,7 @@ def _is_name(text, start, length, names, packed, given, surname):  # type: ignor
     return False
 
 
-@_jit
+@pairwise
 def silence_names(  # type: ignore[no-untyped-def]
     left, right, codes, text, packed, local, both, names, names_packed, exact, out
 ):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from identity.kernels.compiling import inlined, pairwise
 from identity.kernels.strings import (
     ROUNDING,
     edits,
@@ -19,12 +19,10 @@ from identity.kernels.strings import (
     start_of,
 )
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-_inline = numba.njit(inline="always", nogil=True, error_model="numpy")
-STRINGS = "b671fb9b5de1f219"
+STRINGS = "969d451562fce508"
 
 
-@_inline
+@inlined
 def _given(text, packed, family, left, right):  # type: ignore[no-untyped-def]
     """Level of ``comparisons.GIVEN`` of two names, -1 where one is absent."""
     level = -1
@@ -59,7 +57,7 @@ def _given(text, packed, family, left, right):  # type: ignore[no-untyped-def]
     return level
 
 
-@_inline
+@inlined
 def _surname(text, packed, part, left, right):  # type: ignore[no-untyped-def]
     """Level of ``comparisons.SURNAME`` of two names not crossed with given names, -1 where one is absent."""
     level = -1
@@ -96,7 +94,7 @@ def _surname(text, packed, part, left, right):  # type: ignore[no-untyped-def]
     return level
 
 
-@_inline
+@inlined
 def _nearly_same(text, packed, left, right):  # type: ignore[no-untyped-def]
     """Whether two names are of level 5 or 6 of ``comparisons.GIVEN``: without it, nothing was swapped."""
     found = False
@@ -114,7 +112,7 @@ def _nearly_same(text, packed, left, right):  # type: ignore[no-untyped-def]
 _FAMILY, _SEVERAL = np.uint64(1 << 32), np.uint64(1 << 33)
 
 
-@_jit
+@pairwise
 def mark(packed, family, several):  # type: ignore[no-untyped-def]
     """Set the flags of names: that one belongs to families of names, that one has several words."""
     for value in range(len(packed)):
@@ -124,7 +122,7 @@ def mark(packed, family, several):  # type: ignore[no-untyped-def]
             packed[value, 1] |= _SEVERAL
 
 
-@_jit
+@pairwise
 def names(left, right, both, text, packed, family, part, first, last):  # type: ignore[no-untyped-def]
     """Fill the levels of given name and surname; names that differ as written are compared crosswise too.
 
@@ -156,7 +154,7 @@ def names(left, right, both, text, packed, family, part, first, last):  # type: 
             first[i] = -1
 
 
-@_jit
+@pairwise
 def middle_name(left, right, codes, text, packed, out):  # type: ignore[no-untyped-def]
     """Fill the levels of ``comparisons.MIDDLE``."""
     for i in range(len(left)):

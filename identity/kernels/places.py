@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numba
-
+from identity.kernels.compiling import inlined, pairwise
 from identity.kernels.strings import is_alike, is_near, length_of, share, start_of
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-_inline = numba.njit(inline="always", nogil=True, error_model="numpy")
-STRINGS = "b671fb9b5de1f219"
+STRINGS = "969d451562fce508"
 
 
-@_inline
+@inlined
 def _same_area(text, packed, left, right):  # type: ignore[no-untyped-def]
     """Whether two postcodes are alike in all but the last three signs, at least two."""
     one, two = packed[left, 1], packed[right, 1]
@@ -24,7 +21,7 @@ def _same_area(text, packed, left, right):  # type: ignore[no-untyped-def]
     return same
 
 
-@_inline
+@inlined
 def _all_inside(words, left, right):  # type: ignore[no-untyped-def]
     """Whether all words of one value (0 pads) are words of the other, which has at least as many."""
     one = two = shared = 0
@@ -36,7 +33,7 @@ def _all_inside(words, left, right):  # type: ignore[no-untyped-def]
     return min(one, two) > 0 and shared == min(one, two)
 
 
-@_jit
+@pairwise
 def address(  # type: ignore[no-untyped-def]
     left,
     right,
@@ -101,7 +98,7 @@ def address(  # type: ignore[no-untyped-def]
         out[i] = level if known else -1
 
 
-@_jit
+@pairwise
 def company(  # type: ignore[no-untyped-def]
     left, right, codes, text, packed, words, rare, mass, digits, joined, acronym, out
 ):

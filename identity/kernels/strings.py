@@ -14,17 +14,17 @@ changes in another file.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-_inline = numba.njit(inline="always", nogil=True, error_model="numpy")
+from identity.kernels.compiling import inlined, pairwise
+
 LONGEST = 4095
 """Units of a text that are compared."""
+_WORD = 64
 ROUNDING = 1e-7  # a similarity of .9 may come out as .8999999999999999
 
 
-@_jit
+@pairwise
 def _popcount(bits):  # type: ignore[no-untyped-def]
     """Bits set in a 64-bit word (Hamming weight, Warren, Hacker's Delight 5-1)."""
     bits = bits - ((bits >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -33,13 +33,13 @@ def _popcount(bits):  # type: ignore[no-untyped-def]
     return np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@_jit
+@pairwise
 def first_of(word):  # type: ignore[no-untyped-def]
     """The first unit of a packed text."""
     return word & np.uint64(0xFFFF)
 
 
-@_jit
+@pairwise
 def spare_of(one, two):  # type: ignore[no-untyped-def]
     """Letters that two texts may have in common beyond what their signatures tell."""
     a, b = np.int64((one >> np.uint64(16)) & np.uint64(15)), np.int64((two >> np.uint64(16)) & np.uint64(15))
@@ -47,25 +47,25 @@ def spare_of(one, two):  # type: ignore[no-untyped-def]
     return least if least < 15 else LONGEST
 
 
-@_jit
+@pairwise
 def length_of(word):  # type: ignore[no-untyped-def]
     """The length of a packed text."""
     return np.int64((word >> np.uint64(20)) & np.uint64(0xFFF))
 
 
-@_jit
+@pairwise
 def start_of(word):  # type: ignore[no-untyped-def]
     """Where a packed text starts."""
     return np.int64(word >> np.uint64(34))
 
 
-@_jit
+@pairwise
 def end_of(word):  # type: ignore[no-untyped-def]
     """Where a packed text ends."""
     return start_of(word) + length_of(word)
 
 
-@_jit
+@pairwise
 def pack(text, start, packed):  # type: ignore[no-untyped-def]
     """Fill ``packed`` for the values ``text[start[v]:start[v + 1]]``."""
     for value in range(len(start) - 1):
@@ -92,7 +92,7 @@ def pack(text, start, packed):  # type: ignore[no-untyped-def]
         )
 
 
-@_jit
+@pairwise
 def edits(text, a, a_end, b, b_end, most):  # type: ignore[no-untyped-def]
     """Optimal string alignment distance, or ``most`` + 1 where it is larger (``most`` up to 5)."""
     if abs((a_end - a) - (b_end - b)) > most:
@@ -114,52 +114,59 @@ def edits(text, a, a_end, b, b_end, most):  # type: ignore[no-untyped-def]
     return _banded(text, a, rows, b, cols, most)
 
 
-@_jit
+@pairwise
+def _cell(row, place):  # type: ignore[no-untyped-def]
+    return np.int64((row >> np.uint64(4 * place)) & np.uint64(15))
+
+
+@pairwise
 def _banded(text, a, rows, b, cols, most):  # type: ignore[no-untyped-def]
-    """Dynamic programme over the diagonals within ``most`` of the main one."""
+    """Dynamic programme over the diagonals within ``most`` of the main one.
+
+    A row is one word of cells of four bits: none is over ``most`` + 1. Cell k + 1 of row i is column
+    j = i + k - most; the cells at both ends are a border that is never better.
+    """
     width = 2 * most + 1
-    two = np.full(width + 2, most + 1, np.int64)
-    one = np.full(width + 2, most + 1, np.int64)
-    now = np.full(width + 2, most + 1, np.int64)
-    for k in range(width):  # cell k of row i is column j = i + k - most; shifted by one for a border
-        j = k - most
-        if 0 <= j <= cols:
-            one[k + 1] = min(j, most + 1)
+    border = np.uint64(0)
+    for k in range(width + 2):
+        border |= np.uint64(most + 1) << np.uint64(4 * k)
+    two, one = border, border
+    for k in range(most, min(width, cols + most + 1)):
+        one &= ~(np.uint64(15) << np.uint64(4 * (k + 1)))
+        one |= np.uint64(min(k - most, most + 1)) << np.uint64(4 * (k + 1))
     for i in range(1, rows + 1):
-        least = most + 1
-        now[:] = most + 1
-        for k in range(width):
+        now, least, before = border, most + 1, most + 1
+        for k in range(max(0, most - i), min(width, cols + most - i + 1)):
             j = i + k - most
-            if j < 0 or j > cols:
-                continue
             if j == 0:
                 best = i
             else:
-                same = text[a + i - 1] == text[b + j - 1]
-                best = one[k + 1] + (0 if same else 1)
-                best = min(best, one[k + 2] + 1, now[k] + 1)
+                best = _cell(one, k + 1) + (0 if text[a + i - 1] == text[b + j - 1] else 1)
+                best = min(best, _cell(one, k + 2) + 1, before + 1)
                 if (
                     i > 1
                     and j > 1
                     and text[a + i - 1] == text[b + j - 2]
                     and text[a + i - 2] == text[b + j - 1]
                 ):
-                    best = min(best, two[k + 1] + 1)
-            now[k + 1] = min(best, most + 1)
-            least = min(least, now[k + 1])
+                    best = min(best, _cell(two, k + 1) + 1)
+            before = min(best, most + 1)
+            least = min(least, before)
+            now &= ~(np.uint64(15) << np.uint64(4 * (k + 1)))
+            now |= np.uint64(before) << np.uint64(4 * (k + 1))
         if least > most:
             return most + 1
-        two, one, now = one, now, two
-    return min(one[cols - rows + most + 1], most + 1)
+        two, one = one, now
+    return min(_cell(one, cols - rows + most + 1), most + 1)
 
 
-@_jit
+@pairwise
 def may_be_near(rows, cols, one, two, most):  # type: ignore[no-untyped-def]
     """Whether lengths and signatures of two texts allow ``most`` edits (each changes at most two bits)."""
     return abs(rows - cols) <= most and _popcount(one ^ two) <= 2 * most
 
 
-@_inline
+@inlined
 def is_near(text, packed, left, right, most):  # type: ignore[no-untyped-def]
     """Whether two values are at most ``most`` edits apart."""
     one, two = packed[left, 1], packed[right, 1]
@@ -171,7 +178,7 @@ def is_near(text, packed, left, right, most):  # type: ignore[no-untyped-def]
     return found
 
 
-@_jit
+@pairwise
 def _first_smaller(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
     """Whether the first text is the shorter or, of one length, the smaller one: a fixed order of the two."""
     if a_end - a != b_end - b:
@@ -184,7 +191,7 @@ def _first_smaller(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
     return True
 
 
-@_jit
+@pairwise
 def _matching(text, a, rows, b, cols):  # type: ignore[no-untyped-def]
     """Matching letters of two texts of at most 64 units, and how many of them stand in another order."""
     reach = max(cols // 2 - 1, 0)
@@ -211,42 +218,19 @@ def _matching(text, a, rows, b, cols):  # type: ignore[no-untyped-def]
     return matches, swapped
 
 
-@_jit
-def _matching_long(text, a, rows, b, cols):  # type: ignore[no-untyped-def]
-    """``_matching`` for texts of any length."""
-    reach = max(cols // 2 - 1, 0)
-    used_a, used_b = np.zeros(rows, np.bool_), np.zeros(cols, np.bool_)
-    matches = 0
-    for i in range(rows):
-        for j in range(max(0, i - reach), min(cols, i + reach + 1)):
-            if not used_b[j] and text[a + i] == text[b + j]:
-                used_a[i] = True
-                used_b[j] = True
-                matches += 1
-                break
-    swapped, j = 0, 0
-    for i in range(rows):
-        if used_a[i]:
-            while not used_b[j]:
-                j += 1
-            if text[a + i] != text[b + j]:
-                swapped += 1
-            j += 1
-    return matches, swapped
-
-
-@_jit
+@pairwise
 def jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
-    """Jaro–Winkler similarity (Winkler 1990): weight .1 for up to 4 letters of a common beginning, from .7."""
+    """Jaro–Winkler similarity (Winkler 1990): weight .1 for up to 4 letters of a common beginning, from .7.
+
+    Of long texts the first 64 units are compared.
+    """
+    a_end, b_end = min(a_end, a + _WORD), min(b_end, b + _WORD)
     if not _first_smaller(text, a, a_end, b, b_end):
         a, a_end, b, b_end = b, b_end, a, a_end
     rows, cols = a_end - a, b_end - b
     if rows == 0:
         return 0.0
-    if cols <= 64:
-        matches, swapped = _matching(text, a, rows, b, cols)
-    else:
-        matches, swapped = _matching_long(text, a, rows, b, cols)
+    matches, swapped = _matching(text, a, rows, b, cols)
     if matches == 0:
         return 0.0
     similarity = _jaro(matches, swapped // 2, rows, cols)
@@ -256,14 +240,15 @@ def jaro_winkler(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
     return similarity + prefix * 0.1 * (1.0 - similarity) if similarity > 0.7 else similarity
 
 
-@_jit
+@pairwise
 def _jaro(matches, swapped, rows, cols):  # type: ignore[no-untyped-def]
     return (matches / rows + matches / cols + (matches - swapped) / matches) / 3.0
 
 
-@_jit
+@pairwise
 def may_be_alike(rows, cols, one, two, spare, same_first, least):  # type: ignore[no-untyped-def]
     """Whether lengths, signatures and first letters of two texts allow a Jaro–Winkler similarity."""
+    rows, cols = min(rows, _WORD), min(cols, _WORD)
     matches = min(_popcount(one & two) + spare, rows, cols)
     if matches == 0:
         return False
@@ -273,7 +258,7 @@ def may_be_alike(rows, cols, one, two, spare, same_first, least):  # type: ignor
     return bound >= least - ROUNDING
 
 
-@_inline
+@inlined
 def is_alike(text, packed, left, right, least):  # type: ignore[no-untyped-def]
     """Whether the Jaro–Winkler similarity of two values is at least ``least``."""
     one, two = packed[left, 1], packed[right, 1]
@@ -286,7 +271,7 @@ def is_alike(text, packed, left, right, least):  # type: ignore[no-untyped-def]
     return found
 
 
-@_jit
+@pairwise
 def to_utf16(data, offsets, text, start):  # type: ignore[no-untyped-def]
     """Decode UTF-8 values into ``text`` (as long as ``data``) and ``start``; returns the units written."""
     at = np.int64(0)
@@ -312,7 +297,7 @@ def to_utf16(data, offsets, text, start):  # type: ignore[no-untyped-def]
     return at
 
 
-@_inline
+@inlined
 def share(table, left, right):  # type: ignore[no-untyped-def]
     """Whether two rows of small sets (0 pads) have an entry in common."""
     found = False

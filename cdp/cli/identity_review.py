@@ -177,7 +177,8 @@ def _read_answers(path: Path) -> Iterator[Decision]:
             )
         kind = _kind(word)
         if kind is not None:
-            yield Decision(str(row["left_record"]), str(row["right_record"]), kind, row.get("note") or None)
+            note = str(row.get("note") or "")
+            yield Decision(str(row["left_record"]), str(row["right_record"]), kind, note or None)
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

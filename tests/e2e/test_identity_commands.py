@@ -226,12 +226,14 @@ def test_a_person_answers_in_the_terminal(
 
 def test_answers_come_from_a_file_as_well(unsure: Path, tmp_path: Path, capsys: Capture) -> None:
     found = pairs(unsure, capsys)
-    answers = [one | {"answer": "n" if number % 2 else "skip"} for number, one in enumerate(found)]
+    answers = [one | {"answer": "n" if number % 2 else "skip", "note": 7} for number, one in enumerate(found)]
     path = tmp_path / "answers.json"
     path.write_text(json.dumps(answers), encoding="utf-8")
     assert identity(unsure, "review", "--answers", str(path), "--as", "lee") == 0
     denied = sum(one["answer"] == "n" for one in answers)
     assert ledger_rows(unsure, "SELECT count(*) FROM judgements WHERE kind = 'cannot_link'") == [(denied,)]
+    assert identity(unsure, "judgements") == 0
+    assert capsys.readouterr().out.count(" lee ") == denied > 0
     table = tmp_path / "answers.csv"
     one = found[0]
     table.write_text(

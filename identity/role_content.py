@@ -73,6 +73,20 @@ def by_content(values: Sequence[str]) -> Role | None:
     return _few_values(sample) or _names(sample)
 
 
+def emails(values: Sequence[str]) -> bool:
+    """Whether the values are e-mail addresses, whatever the header says.
+
+    >>> emails(["ann@x.org", "bob@y.net"]), emails(["ann", "bob"])
+    (True, False)
+    """
+    sample = [v for v in values if v.strip()]
+    return bool(sample) and _share(sample, _is_email) >= _SHARE
+
+
+def _is_email(value: str) -> bool:
+    return "@" in value and bool(contacts.email(value))
+
+
 def _few_values(sample: Sequence[str]) -> Role | None:
     """Regions, sexes and kinds of record, which have few different values."""
     folded = {words(v) for v in sample}
@@ -84,7 +98,7 @@ def _few_values(sample: Sequence[str]) -> Role | None:
 
 
 _TESTS: tuple[tuple[str, float, Callable[[str], object]], ...] = (
-    ("email", _SHARE, lambda v: "@" in v and contacts.email(v)),
+    ("email", _SHARE, _is_email),
     ("street", 0.5, lambda v: len(v) <= 80 and _STREET.search(v)),
     ("postcode", _SHARE, _POSTCODE.fullmatch),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,25 +14,29 @@ from cdp.errors import UsageError, nearest
 from identity.kernels.buffers import concat, views
 from identity.kernels.codes import gather
 from identity.normalise import contacts, dates
+from identity.normalise.fast import flags
 from identity.role_content import (
     by_content,
+    emails,
     has_legal_form,
     is_organisation_type,
     is_record_type,
     names_organisations,
 )
 from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words, tells_of_an_event
-from identity.values import read
+from identity.values import Flags, read
 
 # Roles of which a record may have several values: all become identifiers.
 _SEVERAL = frozenset({"email", "phone"})
 _SAMPLE = 2_000
+_THREADS = 2  # Arrow and the kernels let go of the interpreter's lock
 _LONG_TEXT = 80
 _PLAUSIBLE = 0.3  # share of the values that must look like what a header promises
 _BY_CHANCE = (
     0.1  # a text on which more pairs of strangers agree tells little, and such texts repeat each other
 )
 _RECORDS_PER_ID = 4.0
+_MISLEADING = frozenset({"full_name", "street", "phone"})  # headers that may stand over dates of birth
 _BIRTH = ("birth_year", "birth_month", "birth_day")
 _CODED = frozenset(
     "given_name middle_name surname suffix gender birth_date street street_number city region postcode "
@@ -84,18 +89,20 @@ def assign(
 def _guess(column: str, table: pa.Table, sample: Sequence[str]) -> Role:
     if not sample:
         return Role("ignored", why="no values")
+    if emails(sample):
+        return Role("email", why="content")
     named = by_name(column)
+    believed = named is not None and _plausible(named.role, sample)
+    if named and believed and named.role not in _MISLEADING:
+        return named
     content = by_content(sample)
-    if content and content.role == "birth_date" and (named is None and tells_of_an_event(column)):
-        content = None
-    if content and content.role == "email":
-        return content
-    if named and _plausible(named.role, sample):
-        misled = named.role in ("full_name", "street", "phone") and content and content.role == "birth_date"
-        if not misled:
-            return named
+    births = content is not None and content.role == "birth_date"
+    if named and believed and not births:
+        return named
     if header_words(column).endswith(" id") and named is None:
         return _other_id(column, table)
+    if births and named is None and tells_of_an_event(column):
+        content = None
     return content or _text_or_ignored(table[column], sample)
 
 
@@ -235,13 +242,14 @@ def prepare(
     """
     roles = assign(table, mapping, id_column=id_column)
     key_column = next((column for column, role in roles.items() if role.role == "record_id"), None)
-    keys = _keys(table[key_column]) if key_column else _row_numbers(table.num_rows)
+    compared = {column: role for column, role in roles.items() if role.role not in ("record_id", "ignored")}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        keyed = pool.submit(lambda: _keys(table[key_column]) if key_column else _row_numbers(table.num_rows))
+        texts = list(pool.map(lambda column: _text(table[column]), compared))
+        keys = keyed.result()
     columns: dict[str, pa.Array] = {"record_key": keys}
     parts: list[tuple[str, str, pa.Array]] = []
-    for column, role in roles.items():
-        if role.role in ("record_id", "ignored"):
-            continue
-        values = _text(table[column])
+    for (column, role), values in zip(compared.items(), texts, strict=True):
         if role.role == "identifier" or role.role in _SEVERAL or role.role == "national_id":
             kind = role.identifier or role.role
             namespace = "" if role.role in _SEVERAL else header_words(column)
@@ -317,10 +325,27 @@ def _text(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """The texts of a column, dictionary-encoded; blank ones are null."""
     if pa.types.is_floating(column.type) and pc.all(pc.equal(pc.floor(column), column)).as_py():
         column = pc.cast(column, pa.int64())
+    if _is_encoded(column) and not _are_blank(column.chunk(0).dictionary).any():
+        return column.chunk(0)
     raw = read(column)
-    blank = pc.equal(pc.utf8_trim_whitespace(raw.texts), "").to_numpy(zero_copy_only=False)
-    codes = gather(np.where(blank, -1, np.arange(len(raw))).astype(np.int32), raw.codes)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pc.cast(raw.texts, pa.string()))
+    blank, codes = _are_blank(raw.texts), raw.codes
+    if blank.any():
+        codes = gather(np.where(blank, -1, np.arange(len(raw))).astype(np.int32), codes)
+    present = pa.py_buffer(np.packbits(codes >= 0, bitorder="little"))
+    indices = pa.Array.from_buffers(pa.int32(), len(codes), [present, pa.py_buffer(codes)])
+    return pa.DictionaryArray.from_arrays(indices, pc.cast(raw.texts, pa.string()))
+
+
+def _is_encoded(column: pa.ChunkedArray) -> bool:
+    """Whether a column has the wanted form already, with a dictionary that is none of a longer column."""
+    if column.type != pa.dictionary(pa.int32(), pa.string()) or column.num_chunks != 1:
+        return False
+    dictionary = column.chunk(0).dictionary
+    return not dictionary.null_count and len(dictionary) <= len(column)
+
+
+def _are_blank(texts: pa.Array) -> Flags:
+    return flags(pc.equal(pc.utf8_trim_whitespace(texts), ""))
 
 
 def _keys(column: pa.ChunkedArray) -> pa.Array:

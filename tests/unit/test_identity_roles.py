@@ -128,3 +128,29 @@ def test_every_type_of_text_is_read(text):
     prepared = roles.prepare(pa.table({column: pa.array(values, text) for column, values in rows.items()}))
     assert prepared.records["full_name"].to_pylist() == rows["name"]
     assert prepared.identifiers.num_rows == 3
+
+
+FORMS = {
+    "encoded": lambda column: column.dictionary_encode(),
+    "encoded in chunks": lambda column: pa.chunked_array(
+        [column.slice(0, 2), column.slice(2)]
+    ).dictionary_encode(),
+    "a part of a longer one": lambda column: (
+        pa.concat_arrays([column, pa.array(["Eve Moss"])]).dictionary_encode().slice(0, len(column))
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_a_column_changes_nothing(form):
+    rows = {
+        "id": ["1", "2", "3", "4"],
+        "name": ["Ada Byron", " ", None, "Carl Gauss"],
+        "email": ["a@x.org", "", "c@x.org", "a@x.org"],
+    }
+    plain = roles.prepare(pa.table(rows))
+    made = roles.prepare(pa.table({name: FORMS[form](pa.array(values)) for name, values in rows.items()}))
+    assert made.records.to_pylist() == plain.records.to_pylist()
+    assert made.identifiers.to_pylist() == plain.identifiers.to_pylist()
+    assert plain.records["full_name"].to_pylist() == ["Ada Byron", None, None, "Carl Gauss"]
+    assert plain.identifiers["value"].to_pylist() == ["a@x.org", "c@x.org", "a@x.org"]

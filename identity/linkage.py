@@ -87,7 +87,46 @@ class Linked:
     held: list[Held]
 
 
-Score: TypeAlias = Callable[[Rows, Rows], tuple[Ints, Ints]]
+UNKNOWN = -(2**31)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Weights of pairs inside groups that need no second weighing, group by group."""
+
+    groups: Groups
+    good: Edges
+    place: Rows
+    group: Rows
+    edges: Rows
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, groups: Groups, good: Edges, rows: int) -> _Known:
+        """Sort the good edges by group."""
+        place = np.full(rows, -1, np.int32)
+        place[groups.members] = np.arange(len(groups.members), dtype=np.int32)
+        group = np.repeat(np.arange(len(groups), dtype=np.int32), np.diff(groups.starts))
+        starts = np.zeros(len(groups) + 2, np.int64)
+        ends = as_rows(good.left), as_rows(good.right)
+        graph.count_inside(*ends, place, group, starts)
+        starts = np.cumsum(starts)
+        edges = np.empty(starts[-1], np.int32)
+        graph.sort_inside(*ends, place, group, starts, edges)
+        return cls(groups, Edges(*ends, as_rows(good.weight)), place, group, edges, starts)
+
+    def weights(self, first: int, part: Groups, pairs: int) -> Ints:
+        """Of each pair inside some groups, from the group ``first`` on; UNKNOWN where it is not known."""
+        found = np.full(pairs, UNKNOWN, np.int32)
+        mine = self.edges[self.starts[first] : self.starts[first + len(part)]]
+        graph.spread(
+            mine, self.good.left, self.good.right, self.good.weight, self.place, self.group,
+            self.groups.starts, first, found,
+        )  # fmt: skip
+        return found
+
+
+Score: TypeAlias = Callable[[Rows, Rows, Ints], tuple[Ints, Ints]]
 Each: TypeAlias = Callable[
     [Callable[[tuple[int, Groups]], Edges], Iterator[tuple[int, Groups]]], Iterable[Edges]
 ]
@@ -105,8 +144,9 @@ def link(
 
     ``barred``: pairs of rows whose clusters must not meet; likewise start groups of different ``colours`` (kinds x
     rows, read at the row that names the group: -1 none, -2 several). ``score`` gives the weight of pairs
-    of rows and what each counts in a mean (several threads may call it, where ``each`` is a pool's ``map``). Rows
-    that are not compared follow their start group, and count nothing.
+    of rows and what each counts in a mean, from weights that are known (UNKNOWN where not); several threads may
+    call it, where ``each`` is a pool's ``map``. Rows that are not compared follow their start group, and count
+    nothing.
     """
     order, rules, compared = as_order(divided.order), divided.rules, divided.compared
     start, good = as_rows(divided.start), divided.good
@@ -116,11 +156,12 @@ def link(
     sizes = np.bincount(start[compared], minlength=len(order))
     colours = as_rows(np.empty((0, len(order)), np.int32) if colours is None else colours)
     bars = _by_group(groups, divided.label, start, barred)
+    known = _Known.of(groups, good, len(order))
 
     def work(item: tuple[int, Groups]) -> Edges:
         first, part = item
         left, right = pairs_within(part)
-        raw, counted = score(left, right)
+        raw, counted = score(left, right, known.weights(first, part, len(left)))
         starts = bars[0][first : first + len(part) + 1]
         graph.average_link(
             part.members, part.starts, as_rows(counted), start, sizes, order, colours, starts, bars[1], bars[2],

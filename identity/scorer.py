@@ -109,11 +109,16 @@ class Scorer:
             if table is not None and len(table)
         }
 
-    def for_linkage(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:
-        """The weight of each pair, and what it counts in the average of two clusters."""
-        parts = [self._weigh(a, b) for a, b in _slices([(left, right)])]
-        weight = np.concatenate([np.empty(0, np.int32), *(part[0] for part in parts)])
-        household = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
+    def for_linkage(self, left: Rows, right: Rows, known: Ints) -> tuple[Ints, Ints]:
+        """The weight of each pair, and what it counts in the average of two clusters.
+
+        ``known``: weights that were found before. Of those that tell for a pair the household term plays no part;
+        the others are found anew.
+        """
+        weight, household = known.copy(), np.zeros(len(left), np.int32)
+        for start in range(0, len(left), _CHUNK):
+            unknown = start + np.flatnonzero(known[start : start + _CHUNK] < 0)
+            weight[unknown], household[unknown] = self._weigh(left[unknown], right[unknown])
         return weight, linkage_weight(weight, household, self.model.threshold)
 
     def _weigh(self, left: Rows, right: Rows) -> tuple[Ints, Ints]:

@@ -89,6 +89,42 @@ def triangles(members, starts, left, right):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def count_inside(left, right, place, group, starts):  # type: ignore[no-untyped-def]
+    """Count the edges inside each group into ``starts[g + 2]``; ``place``: of a row among the members, -1 none."""
+    for edge in range(len(left)):
+        one, two = place[left[edge]], place[right[edge]]
+        if one >= 0 and two >= 0 and group[one] == group[two]:
+            starts[group[one] + 2] += 1
+
+
+@_jit
+def sort_inside(left, right, place, group, starts, edges):  # type: ignore[no-untyped-def]
+    """Write the numbers of the edges inside each group from ``starts[g + 1]`` on, which moves to their end."""
+    for edge in range(len(left)):
+        one, two = place[left[edge]], place[right[edge]]
+        if one >= 0 and two >= 0 and group[one] == group[two]:
+            edges[starts[group[one] + 1]] = edge
+            starts[group[one] + 1] += 1
+
+
+@_jit
+def spread(edges, left, right, weight, place, group, starts, first, known):  # type: ignore[no-untyped-def]
+    """Write the weight of each edge to the place of its pair in ``triangles`` of the groups from ``first`` on."""
+    at, offset = first, np.int64(0)
+    for edge in edges:
+        one, two = place[left[edge]], place[right[edge]]
+        if one > two:
+            one, two = two, one
+        while at < group[one]:
+            size = starts[at + 1] - starts[at]
+            offset += size * (size - 1) // 2
+            at += 1
+        size = starts[at + 1] - starts[at]
+        i, j = one - starts[at], two - starts[at]
+        known[offset + i * (2 * size - i - 1) // 2 + j - i - 1] = weight[edge]
+
+
+@_jit
 def _nearest(total, mass, size, rank, active, count, one, threshold, cap):  # type: ignore[no-untyped-def]
     """Return the active unit of greatest mean weight with ``one`` (least order on a tie), -1 below the threshold.
 

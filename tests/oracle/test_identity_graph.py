@@ -113,7 +113,7 @@ def solve(weights, order, joins, compared, forbidden, threshold, cap, *, limit=5
     matrix = np.zeros((len(order), len(order)), np.int32)
     for (a, b), weight in weights.items():
         matrix[a, b] = matrix[b, a] = weight
-    return linkage.link(divided, columns(forbidden), lambda a, b: (matrix[a, b], matrix[a, b]), each=each)
+    return linkage.link(divided, columns(forbidden), lambda a, b, _: (matrix[a, b], matrix[a, b]), each=each)
 
 
 @given(problems())
@@ -215,7 +215,7 @@ def test_chunks_and_threads_change_nothing(cap):
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(linkage.Groups.chunks, "__defaults__", (most,))
-            return linkage.link(divided, NOBODY, lambda a, b: (noise[a, b], noise[a, b]), each=each)
+            return linkage.link(divided, NOBODY, lambda a, b, _: (noise[a, b], noise[a, b]), each=each)
 
     whole = run(map, 1 << 20)
     with ThreadPoolExecutor(2) as pool:
@@ -249,3 +249,30 @@ def test_edges_between_clusters_and_unreached_rows_have_no_path():
         np.array([0, 1], np.int32), np.array([1, 2], np.int32), np.array([-70_000, 90_000], np.int32)
     )
     assert linkage.best_paths(labels, edges).tolist() == [-70_000, -70_000, graph.NO_PATH, graph.NO_PATH]
+
+
+@given(
+    st.lists(st.tuples(PAIR, st.integers(0, 9)), max_size=12),
+    st.lists(st.booleans(), min_size=SIZE, max_size=SIZE),
+    ORDER,
+)
+def test_weights_that_are_known_are_not_asked_for_again(weighted, compared, order):
+    weights = dict(weighted)
+    compared = np.array(compared)
+    joined = {pair for pair in weights if compared[list(pair)].all()}
+    good = edges_of({pair: weights[pair] for pair in joined})
+    divided = comp.divide(order, good, np.arange(SIZE, dtype=np.int32), compared, Rules(0, 0))
+    asked = {}
+
+    def score(left, right, known):
+        for a, b, weight in zip(left.tolist(), right.tolist(), known.tolist(), strict=True):
+            asked[min(a, b), max(a, b)] = weight
+        return np.zeros(len(left), np.int32), np.zeros(len(left), np.int32)
+
+    linkage.link(divided, NOBODY, score)
+    inside = {
+        pair
+        for group in walk(joined)
+        for pair in combinations(sorted(row for row in group if compared[row]), 2)
+    }
+    assert asked == {pair: weights[pair] if pair in joined else linkage.UNKNOWN for pair in inside}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from identity.encode import encode
 from identity.engine import scorer_of
 from identity.features import FeatureStore
+from identity.linkage import UNKNOWN
 from identity.model import household_term
 from identity.policy import IdentityPolicy
 from identity.resolution import start
@@ -66,7 +67,11 @@ def _scorer(records, identifiers):
 def _assert_one_weight(scorer, size):
     left, right = (np.array(side, np.int32) for side in zip(*combinations(range(size), 2), strict=True))
     pairs = scorer.score(left, right)
-    weight, counted = scorer.for_linkage(left, right)
+    unknown = np.full(len(left), UNKNOWN, np.int32)
+    weight, counted = scorer.for_linkage(left, right, unknown)
+    some = np.where(np.arange(len(left)) % 3 == 0, pairs.weight, unknown)
+    for again, known in zip(scorer.for_linkage(left, right, some), (weight, counted), strict=True):
+        assert again.tolist() == known.tolist()
     assert weight.tolist() == pairs.weight.tolist()
     expected = linkage_weight(pairs.weight, pairs.household, scorer.model.threshold)
     assert counted.tolist() == expected.tolist()

@@ -24,6 +24,8 @@ _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
 _JUNK_ID = frozenset(
     "anonymous anon unknown none null nil na nan undefined test guest user admin root default".split()
 )
+# From how many of a sign on an identifier is one that was typed to fill a field.
+_FILLING = {"0": 1, "9": 4}
 
 
 def email(value: str) -> str:
@@ -91,13 +93,14 @@ def identifier(value: str) -> str:
 def is_junk_identifier(value: str) -> bool:
     """Say whether a folded identifier is a placeholder or carries no information.
 
+    One sign repeated is typed to fill a field, but numbers that are handed out one after the other come by
+    77 and 111: only zeros are a placeholder at any length, and other signs where there are many of them.
+
     >>> is_junk_identifier("0000"), is_junk_identifier("anonymous"), is_junk_identifier("a17")
     (True, True, False)
+    >>> is_junk_identifier("77"), is_junk_identifier("111"), is_junk_identifier("999999999")
+    (False, False, True)
     """
-    return (
-        not value
-        or value in _JUNK_ID
-        or is_missing(value)
-        or (len(set(value)) == 1 and not value.isdigit())
-        or (value.isdigit() and len(value) > 1 and len(set(value)) == 1)
-    )
+    if not value or value in _JUNK_ID or is_missing(value):
+        return True
+    return len(set(value)) == 1 and len(value) >= _FILLING.get(value[0], 3 if value[0].isalpha() else 5)

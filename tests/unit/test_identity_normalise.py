@@ -167,3 +167,16 @@ def test_short_forms_belong_to_their_names():
     assert nicknames.same_family("peggy", "margaret")
     assert not nicknames.same_family("bob", "barbara")
     assert not nicknames.same_family("unheardof", "unheardof")
+
+
+@pytest.mark.parametrize("raw", ["1", "77", "111", "888", "4444", "101", "a", "bb", "a17"])
+def test_short_numbers_and_codes_are_ids(raw):
+    assert not contacts.is_junk_identifier(contacts.identifier(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["0", "00", "0000", "9999", "11111", "99-999-9999", "111-11-1111", "aaa", "XXX", "n/a", "anonymous"],
+)
+def test_placeholder_ids_are_junk(raw):
+    assert contacts.is_junk_identifier(contacts.identifier(raw))

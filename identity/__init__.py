@@ -9,7 +9,8 @@ The way of the data
     policy           what an operator may decide
     warm             compiles every kernel, at set-up
 Reading and encoding
-    roles            which column means what: by its name, then by its values
+    roles            any table as records and identifiers
+    role_columns     which column means what: by its name, then by its values
     role_names       what headers say, in seven languages
     role_content     what values say
     encode           tables to a record set: every distinct value normalised once

@@ -36,7 +36,7 @@ from identity.comparisons import (
 )
 from identity.features import FeatureStore, Texts, common_words
 from identity.kernels import contacts, levels, names, places
-from identity.recordset import RecordSet
+from identity.recordset import RecordSet, shown_column
 from identity.values import Multi
 
 Rows = npt.NDArray[np.int32]
@@ -116,8 +116,11 @@ def plan(records: RecordSet) -> Plan:
             chosen.append(Planned(of_identifier(kind, namespace), Source("identifier", kind, namespace)))
     used = {*_SIMPLE, "given_name", "surname", *_ADDRESS_ROLES}
     texts = [name for name in sorted(columns) if name not in used][:_TEXT_LIMIT]
-    chosen += [Planned(of_text(name), Source("text", name)) for name in texts]
-    if len(chosen) == 1 and chosen[0].comparison.name == COMPANY.name:
+    taken = {"prior", "household", *(item.comparison.name for item in chosen)}
+    for name in texts:
+        told = shown_column(name)
+        chosen.append(Planned(of_text(f"{told} (text)" if told in taken else told), Source("text", name)))
+    if len(chosen) == 1 and chosen[0].source == Source("column", "company"):
         chosen = [Planned(LONE_NAME, chosen[0].source)]
     return tuple(chosen)
 

@@ -21,13 +21,14 @@ from identity.columns import DateRules
 from identity.drafts import Draft, join, record_set
 from identity.kernels.buffers import concat
 from identity.kernels.hashing import hash_texts
-from identity.recordset import RecordSet, append
+from identity.recordset import RecordSet, append, is_text_column, text_column
 from identity.values import Coded, Hashes
 
 __all__ = ["Frozen", "RecordSet", "append", "encode"]
 
 _DATES = ("birth_date",)
 _EMAIL = ("email", "")
+_OWN_NAME = frozenset({"record_type", "occupation"})  # roles of which the words are all that counts
 _ELSEWHERE = columns_.NAME_ROLES | columns_.ADDRESS_ROLES | columns_.CONTACT_ROLES | columns_.NOT_COMPARED
 
 
@@ -71,8 +72,9 @@ def encode(
 ) -> tuple[RecordSet, Frozen]:
     """Encode every column of the records and every identifier.
 
-    ``records``: ``record_key``, columns by role, other texts; ``identifiers``: ``record_key``, ``type``,
-    ``namespace``, ``value`` and, optionally, ``last_seen_at``; columns of text may be dictionary-encoded.
+    ``records``: ``record_key``, columns by role, other texts (under a name of their own or one of
+    ``text_column``); ``identifiers``: ``record_key``, ``type``, ``namespace``, ``value`` and, optionally,
+    ``last_seen_at``; columns of text may be dictionary-encoded.
     ``frozen``: what an earlier call learned; with it nothing is learned. ``threads`` has no influence on the
     result. Returns the records and what was learned.
 
@@ -164,6 +166,7 @@ def _column_task(name: str, column: pa.ChunkedArray, frozen: Frozen | None) -> C
         if name == "company":
             company = columns_.company(column)
             return Draft({name: company}, derived.of_company(company))
-        return Draft({name: columns_.text(column)})
+        apart = name in _OWN_NAME or is_text_column(name)
+        return Draft({name if apart else text_column(name): columns_.text(column)})
 
     return task

@@ -22,7 +22,6 @@ HOUSEHOLD = "household"
 _TOLD = 4
 _CHUNK = 1 << 18
 _LEVEL = list(EVIDENCE.field("levels").type.value_type)
-_IDENTIFYING = frozenset({"e-mail", "phone"})
 Texts = list[tuple[str, ...]]
 
 
@@ -44,17 +43,18 @@ def scored(records: RecordSet, scorer: Scorer, left: Rows, right: Rows) -> pa.Ta
     left, right = oriented(records, left, right)
     pairs = scorer.score(left, right)
     weights, levels, names, texts = level_weights(pairs, scorer)
-    identifying = np.array([n in _IDENTIFYING or n.endswith(")") for n in names])
+    kinds = [item.source.kind for item in scorer.comparer.plan]
+    identifying = np.array([kind == "identifier" for kind in ("prior", *kinds, "household")])
     top = np.array([len(row) - 1 for row in texts])
     shared = (
         ((levels == top[:, None]) & identifying[:, None]).any(axis=0) if len(pairs) else np.empty(0, bool)
     )
-    kinds = pa.array(["probabilistic", "deterministic"])
+    certain = pa.array(["probabilistic", "deterministic"])
     return pa.table(
         [
             records.keys.take(pa.array(left)),
             records.keys.take(pa.array(right)),
-            kinds.take(pa.array(shared.astype(np.int8))),
+            certain.take(pa.array(shared.astype(np.int8))),
             pa.array(pairs.weight / UNIT),
             pa.array(probability(pairs.weight)),
             _sentences(weights, levels, names, texts),

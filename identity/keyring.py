@@ -17,7 +17,7 @@ from identity.derived import (
     SPOKEN_NAME,
 )
 from identity.keys import CAP, Key, KeySpec, count
-from identity.recordset import RecordSet
+from identity.recordset import RecordSet, shown_column
 from identity.values import Codes, Column, Flags, Multi
 
 _NO_KEY = frozenset(
@@ -118,7 +118,7 @@ def coverage(keys: Sequence[Key], active: Flags, cap: int | None) -> dict[str, A
         small = size[size <= most]
         found.append(
             {
-                "key": space.rstrip("/").replace("_", " "),
+                "key": shown_column(space).rstrip("/").replace("_", " "),
                 "values": int((size > 0).sum()),
                 "records": int(has.sum()),
                 "pairs": int((small * (small - 1) // 2).sum()),

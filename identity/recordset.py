@@ -13,6 +13,26 @@ from identity.kernels.codes import gather
 from identity.values import NEVER, NO_TIMES, Codes, Column, Hashes, Multi, Times, Values
 
 NAME_ROLES = ("given_name", "surname", "company")
+_TEXT = "text: "
+
+
+def text_column(name: str) -> str:
+    """Name a column of text so that it is neither a role nor a derived column, whatever it is called.
+
+    >>> text_column("door"), shown_column(text_column("door")), shown_column("company")
+    ('text: door', 'door', 'company')
+    """
+    return _TEXT + name
+
+
+def is_text_column(name: str) -> bool:
+    """Whether a name was made by ``text_column``."""
+    return name.startswith(_TEXT)
+
+
+def shown_column(name: str) -> str:
+    """The name by which people know a column."""
+    return name.removeprefix(_TEXT)
 
 
 @dataclass(frozen=True)
@@ -20,7 +40,7 @@ class RecordSet:
     """N encoded records in the order of their arrival, every mapping sorted by its key.
 
     ``order`` (``uint64[N]``) is the stable hash of each record key and breaks ties. ``columns`` by role or
-    text name; ``keys_only`` are derived columns that serve as blocking keys and are never compared
+    ``text_column``; ``keys_only`` are derived columns that serve as blocking keys and are never compared
     ("spoken name", "name key", "date key", "local part", "first word", "company by sound");
     ``identifiers`` and ``placeholders`` (values that anybody types, held back) by (type, namespace).
     """

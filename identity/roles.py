@@ -1,8 +1,8 @@
-"""Which column means what: by the words of its name, then by what its values look like."""
+"""Any table of people or organisations in the engine's form: records and identifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,216 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp.errors import UsageError, nearest
 from identity.kernels.buffers import concat, views
 from identity.kernels.codes import gather
-from identity.normalise import contacts, dates
+from identity.normalise import dates
 from identity.normalise.fast import flags
-from identity.role_content import (
-    by_content,
-    emails,
-    has_legal_form,
-    is_organisation_type,
-    is_record_type,
-    names_organisations,
-)
-from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words, tells_of_an_event
+from identity.recordset import text_column
+from identity.role_columns import BIRTH, CONTACTS, Given, assign
+from identity.role_content import by_content, has_legal_form, is_organisation_type
+from identity.role_names import Role, by_name, header_words
 from identity.values import Flags, read
 
-# Roles of which a record may have several values: all become identifiers.
-_SEVERAL = frozenset({"email", "phone"})
-_SAMPLE = 2_000
 _THREADS = 2  # Arrow and the kernels let go of the interpreter's lock
-_LONG_TEXT = 80
-_PLAUSIBLE = 0.3  # share of the values that must look like what a header promises
-_BY_CHANCE = (
-    0.1  # a text on which more pairs of strangers agree tells little, and such texts repeat each other
-)
-_RECORDS_PER_ID = 4.0
-_MISLEADING = frozenset({"full_name", "street", "phone"})  # headers that may stand over dates of birth
-_BIRTH = ("birth_year", "birth_month", "birth_day")
 _CODED = frozenset(
     "given_name middle_name surname suffix gender birth_date street street_number city region postcode "
     "country full_name company source".split()
 )
-_NOT_AN_ID = frozenset(
-    "household family group parent owner agent campaign order invoice product created modified by".split()
-)
-
-
-def assign(
-    table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None
-) -> dict[str, Role]:
-    """Give every column its role; ``mapping`` (role → column) overrules what is found.
-
-    Raises UsageError where the mapping names an unknown role or column.
-    """
-    forced: dict[str, str] = {}
-    for role, column in (mapping or {}).items():
-        if column not in table.column_names:
-            near = nearest(column, table.column_names)
-            raise UsageError(
-                f"no column {column!r} for role {role!r}", hint=f"nearest: {near}" if near else None
-            )
-        if role not in NAMES and role not in ("text", "ignored"):
-            near = nearest(role, NAMES)
-            raise UsageError(
-                f"unknown role {role!r}", hint=f"nearest: {near}" if near else f"roles: {', '.join(NAMES)}"
-            )
-        forced[column] = role
-    found: dict[str, Role] = {}
-    samples = {column: _sample(table[column]) for column in table.column_names}
-    for column in table.column_names:
-        if column == id_column:
-            found[column] = Role("record_id", why="given")
-        elif column in forced:
-            found[column] = Role(forced[column], why="given")
-        else:
-            found[column] = _guess(column, table, samples[column])
-    _one_of_a_kind(found, table, samples)
-    _settle_names(found, samples)
-    _settle_birth(found, table, samples)
-    if "street" not in {role.role for role in found.values()}:
-        _demote(found, "street_number", table, samples)
-    if id_column is None:
-        _one_record_id(found, table)
-    return found
-
-
-def _guess(column: str, table: pa.Table, sample: Sequence[str]) -> Role:
-    if not sample:
-        return Role("ignored", why="no values")
-    if emails(sample):
-        return Role("email", why="content")
-    named = by_name(column)
-    believed = named is not None and _plausible(named.role, sample)
-    if named and believed and named.role not in _MISLEADING:
-        return named
-    content = by_content(sample)
-    births = content is not None and content.role == "birth_date"
-    if named and believed and not births:
-        return named
-    if header_words(column).endswith(" id") and named is None:
-        return _other_id(column, table)
-    if births and named is None and tells_of_an_event(column):
-        content = None
-    return content or _text_or_ignored(table[column], sample)
-
-
-def _plausible(role: str, sample: Sequence[str]) -> bool:
-    """Whether enough values look like what the header promises."""
-    tests: dict[str, Callable[[str], object]] = {
-        "email": contacts.email,
-        "phone": lambda v: sum(ch.isdigit() for ch in v) >= 5,
-        "birth_date": dates.parse_date,
-        "birth_year": lambda v: v.strip()[:4].isdigit(),
-        "birth_month": dates.month,
-        "birth_day": lambda v: v.strip().split(".")[0].isdigit(),
-        "gender": lambda v: v.strip()[:1].isalpha(),
-    }
-    if role == "record_type":
-        return is_record_type(sample)
-    test = tests.get(role)
-    return test is None or sum(bool(test(v)) for v in sample) >= _PLAUSIBLE * len(sample)
-
-
-def _other_id(column: str, table: pa.Table) -> Role:
-    """An id that several records share, but never many, tells who somebody is; others say nothing."""
-    values = pc.drop_null(table[column])
-    distinct = _distinct(values)
-    shared = distinct < len(values) <= _RECORDS_PER_ID * distinct
-    if shared and _NOT_AN_ID.isdisjoint(header_words(column).split()):
-        return Role("identifier", "external_id", "name")
-    return Role("ignored", why="no id of a person")
-
-
-def _text_or_ignored(column: pa.ChunkedArray, sample: Sequence[str]) -> Role:
-    if float(np.mean([len(v) for v in sample])) > _LONG_TEXT:
-        return Role("ignored", why="long text")
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return Role("ignored", why="not text")
-    counts = np.asarray(pc.value_counts(pc.drop_null(column)).field("counts").to_numpy(), dtype=np.float64)
-    if float(((counts / counts.sum()) ** 2).sum()) > _BY_CHANCE:
-        return Role("ignored", why="too few different values")
-    return Role("text", why="no better meaning")
-
-
-def _one_of_a_kind(found: dict[str, Role], table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
-    """What only the values suggest is believed of one column, and of none where a header says it."""
-    taken = {_kind(role) for role in found.values() if role.why != "content"}
-    for column, role in found.items():
-        if role.why == "content" and role.role not in _SEVERAL:
-            if _kind(role) in taken:
-                found[column] = _text_or_ignored(table[column], samples[column])
-            taken.add(_kind(role))
-
-
-def _kind(role: Role) -> str:
-    return "name" if role.role in ("full_name", "given_name", "surname", "company") else role.role
-
-
-def _settle_names(found: dict[str, Role], samples: Mapping[str, Sequence[str]]) -> None:
-    """A bare "name" is a surname beside given names, and an organisation's where its values say so."""
-    roles = {role.role for role in found.values()}
-    for column, role in found.items():
-        if role.role != "full_name" or role.why == "given":
-            continue
-        least = 0.15 if header_words(column) in NAME_HEADERS else 0.5
-        if least < 0.5 and "given_name" in roles and "surname" not in roles:
-            found[column] = Role("surname", why="beside given names")
-        elif not roles & {"given_name", "surname", "birth_date"} and names_organisations(
-            samples[column], least
-        ):
-            found[column] = Role("company", why="content")
-
-
-def _settle_birth(found: dict[str, Role], table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
-    """Parts of a birth date serve where there is a year; a lone "birth day" is a whole date."""
-    roles = {role.role for role in found.values()}
-    if "birth_year" in roles and "birth_date" not in roles and _spelled_out(found):
-        return
-    for part in _BIRTH:
-        _demote(found, part, table, samples)
-
-
-def _spelled_out(found: Mapping[str, Role]) -> bool:
-    """Abbreviations such as "by" are believed only where all three parts stand together."""
-    parts = {role.role: column for column, role in found.items() if role.role in _BIRTH}
-    return len(parts) == len(_BIRTH) or len(header_words(parts["birth_year"]).replace(" ", "")) > 2
-
-
-def _demote(found: dict[str, Role], part: str, table: pa.Table, samples: Mapping[str, Sequence[str]]) -> None:
-    """Read columns of a role anew by their values alone."""
-    for column, role in found.items():
-        if role.role == part and role.why != "given":
-            content = by_content(samples[column])
-            found[column] = content or _text_or_ignored(table[column], samples[column])
-
-
-def _one_record_id(found: dict[str, Role], table: pa.Table) -> None:
-    """Keep the first unique non-empty id column as the record id; the others are compared as nothing."""
-    taken = False
-    for column, role in found.items():
-        if role.role == "record_id":
-            values = table[column]
-            unique = values.null_count == 0 and _distinct(values) == table.num_rows
-            found[column] = (
-                Role("record_id", why=role.why) if unique and not taken else Role("ignored", why="second id")
-            )
-            taken = taken or unique
-
-
-def _distinct(column: pa.ChunkedArray) -> int:
-    """How many different values a column has; a dictionary counts those that are in use."""
-    return (
-        len(pc.unique(column)) if pa.types.is_dictionary(column.type) else pc.count_distinct(column).as_py()
-    )
-
-
-def _sample(column: pa.ChunkedArray) -> list[str]:
-    values = pc.unique(pc.drop_null(column.slice(0, 50 * _SAMPLE)))
-    return sorted(str(v) for v in values.slice(0, _SAMPLE).to_pylist())
 
 
 @dataclass(frozen=True)
@@ -231,9 +36,7 @@ class Prepared:
     roles: dict[str, Role]
 
 
-def prepare(
-    table: pa.Table, mapping: Mapping[str, str] | None = None, *, id_column: str | None = None
-) -> Prepared:
+def prepare(table: pa.Table, mapping: Given | None = None, *, id_column: str | None = None) -> Prepared:
     """Turn any table of people or organisations into records and identifiers.
 
     Columns of one role are coalesced in the order of the table; e-mails, phones and ids become identifiers;
@@ -250,12 +53,12 @@ def prepare(
     columns: dict[str, pa.Array] = {"record_key": keys}
     parts: list[tuple[str, str, pa.Array]] = []
     for (column, role), values in zip(compared.items(), texts, strict=True):
-        if role.role == "identifier" or role.role in _SEVERAL or role.role == "national_id":
+        if role.role == "identifier" or role.role in CONTACTS or role.role == "national_id":
             kind = role.identifier or role.role
-            namespace = "" if role.role in _SEVERAL else header_words(column)
+            namespace = "" if role.role in CONTACTS else header_words(column)
             parts.append((kind, namespace, values))
             continue
-        name = column if role.role == "text" else role.role
+        name = text_column(column) if role.role == "text" else role.role
         if name in columns:
             columns[name] = pc.coalesce(_plain(columns[name]), _plain(values))
         else:
@@ -270,13 +73,13 @@ def prepare(
 
 def _join_birth(columns: dict[str, pa.Array]) -> None:
     """Year, month and day in one text ``yyyy-mm-dd``; the year alone where the others are not known."""
-    taken = {part: columns.pop(part) for part in _BIRTH if part in columns}
+    taken = {part: columns.pop(part) for part in BIRTH if part in columns}
     if "birth_year" not in taken:
         return
     year = pc.utf8_slice_codeunits(taken["birth_year"], 0, 4)
     whole = year
-    if len(taken) == len(_BIRTH):
-        month, day = (_two_digits(taken[part]) for part in _BIRTH[1:])
+    if len(taken) == len(BIRTH):
+        month, day = (_two_digits(taken[part]) for part in BIRTH[1:])
         whole = pc.coalesce(pc.binary_join_element_wise(year, month, day, "-"), year)
     given = columns.get("birth_date")
     columns["birth_date"] = whole if given is None else pc.coalesce(_plain(given), whole)

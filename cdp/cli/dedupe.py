@@ -33,7 +33,8 @@ _SAMPLE: Final = 100
     "mapping",
     multiple=True,
     metavar="ROLE=COLUMN",
-    help="Say what a column means where it is not found; ignored=COLUMN leaves one out. May be repeated.",
+    help="Say what a column means where it is not found: a role, a type of identifier (external_id), text; "
+    "ignored=COLUMN leaves one out. May be repeated.",
 )
 @click.option("--evidence", type=_PATH, metavar="FILE", help="Write why: the pairs, with levels and weights.")
 @click.option("--held", type=_PATH, metavar="FILE", help="Write what links nobody, with the reason.")
@@ -63,7 +64,7 @@ def command(
 
     give_back_early()
     started = time.perf_counter()
-    forced, ignored = _mapping(mapping)
+    named = _mapping(mapping, id_column)
     dedupe_files.check_outputs(
         file, {"--out": out, "--evidence": evidence, "--held": held, "--report": report}
     )
@@ -71,10 +72,10 @@ def command(
     loading = threading.Thread(target=importlib.import_module, args=("identity.resolution",))
     loading.start()
     try:
-        source = table_file.read(file, id_column)
+        source = table_file.read(file, next(iter(named.get("record_id", [])), None))
     finally:
         loading.join()
-    prepared = _prepare(file, source.table, forced, ignored, id_column)
+    prepared = _prepare(file, source.table, named)
     if not quiet:
         _print_mapping(source, prepared.roles)
     del source  # memory: what is left of it is in ``prepared``
@@ -92,50 +93,38 @@ def command(
             click.echo(line, err=True)
 
 
-def _mapping(given: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return role -> column, and the columns to ignore."""
+def _mapping(given: Sequence[str], id_column: str | None) -> dict[str, list[str]]:
+    """Return role -> columns; the column of --id is the one of ``record_id``."""
     from cdp.errors import UsageError
 
-    forced: dict[str, str] = {}
-    ignored: list[str] = []
+    named: dict[str, list[str]] = {"record_id": [id_column]} if id_column is not None else {}
     for one in given:
         role, equals, column = one.partition("=")
         if not equals or not role or not column:
             raise UsageError(
                 f"--map {one!r} is no mapping.", hint="Expected role=column, as in email=contact."
             )
-        if role == "ignored":
-            ignored.append(column)
-        elif role in forced:
-            raise UsageError(
-                f"--map gives the role {role!r} to {forced[role]!r} and to {column!r}.",
-                hint="A role can be given to one column.",
-            )
-        else:
-            forced[role] = column
-    return forced, ignored
+        columns = named.setdefault(role, [])
+        if column not in columns:
+            columns.append(column)
+    return named
 
 
-def _prepare(
-    file: Path, table: pa.Table, forced: Mapping[str, str], ignored: Sequence[str], id_column: str | None
-) -> Prepared:
-    from dataclasses import replace
-
+def _prepare(file: Path, table: pa.Table, named: Mapping[str, Sequence[str]]) -> Prepared:
     from cdp.errors import UsageError
-    from identity.roles import Role, prepare
+    from identity.roles import prepare
 
-    for name in [*ignored, *([id_column] if id_column else [])]:
-        _check_column(file, table, name)
-    if id_column is not None:
-        _check_ids(file, table, id_column)
-    prepared = prepare(table.drop_columns(list(ignored)), dict(forced), id_column=id_column)
+    for column in (column for columns in named.values() for column in columns):
+        _check_column(file, table, column)
+    for column in named.get("record_id", [])[:1]:
+        _check_ids(file, table, column)
+    prepared = prepare(table, named)
     if not prepared.identifiers.num_rows and set(prepared.records.column_names) <= _KEYS:
         raise UsageError(
             f"No column of {file} says who somebody is: found {', '.join(map(repr, table.column_names))}.",
             hint="Say what a column means: --map full_name=COLUMN (or given_name, surname, email, phone, street).",
         )
-    left_out = Role("ignored", why="given")
-    return replace(prepared, roles={name: prepared.roles.get(name, left_out) for name in table.column_names})
+    return prepared
 
 
 def _check_column(file: Path, table: pa.Table, name: str) -> None:
@@ -159,7 +148,7 @@ def _check_ids(file: Path, table: pa.Table, name: str) -> None:
     ids = table[name].cast(pa.string())
     empty = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), "")
     missing = pc.sum(empty).as_py() or 0
-    hint = "Without --id, rows are named by their number from 0."
+    hint = "Where no column is said to be the id, rows are named by their number from 0."
     if missing:
         row = pc.index(empty, True).as_py() + 1
         raise UsageError(
@@ -247,7 +236,8 @@ def _summary(resolution: Resolution, out: Path, seconds: float) -> Iterator[str]
         f"{len(sizes):,} clusters",
         f"the largest has {largest:,} record{'s' * (largest != 1)}",
     ]
-    parts += [f"estimated precision {precision:.1%}"] if precision is not None else []
+    joined = len(sizes) < clusters.num_rows
+    parts += [f"estimated precision {precision:.1%}"] if precision is not None and joined else []
     yield ""
     yield f"{parts[0]} → {', '.join(parts[1:])}"
     if resolution.held_back.num_rows:

@@ -112,6 +112,46 @@ def test_a_unique_id_column_is_found(tmp_path: Path) -> None:
     assert [record for record, _, _ in result(tmp_path / "out.csv")] == [row["nr"] for row in ROWS]
 
 
+def test_the_given_id_wins_over_a_column_that_is_called_id(tmp_path: Path) -> None:
+    rows = [{"id": str(place), **row} for place, row in enumerate(ROWS)]
+    (tmp_path / "in.csv").write_text(text(rows=rows), encoding="utf-8")
+    for given in (["--id", "nr"], ["--map", "record_id=nr"]):
+        assert cdp(["dedupe", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv"), *given]) == 0
+        assert [record for record, _, _ in result(tmp_path / "out.csv")] == [row["nr"] for row in ROWS]
+
+
+def test_an_id_column_with_a_blank_gives_way_to_the_numbers_of_rows(tmp_path: Path, capsys: Capture) -> None:
+    rows = [{"id": row["nr"].replace("a1", ""), **row} for row in ROWS]
+    (tmp_path / "in.csv").write_text(text(rows=rows), encoding="utf-8")
+    assert cdp(["dedupe", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]) == 0
+    assert "no id: some are empty" in capsys.readouterr().err
+    assert [record for record, _, _ in result(tmp_path / "out.csv")] == [str(n) for n in range(len(ROWS))]
+
+
+def test_several_columns_may_be_identifiers_or_texts(tmp_path: Path, capsys: Capture) -> None:
+    rows = [{**row, "a": row["nr"][0], "b": f"{row['nr'][0]}-77", "record_key": row["zip"]} for row in ROWS]
+    (tmp_path / "in.csv").write_text(text(rows=rows), encoding="utf-8")
+    call = ["dedupe", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv"), "--id", "nr"]
+    said = ["external_id=a", "external_id=b", "text=record_key", "text=zip"]
+    why = tmp_path / "why.jsonl"
+    assert cdp([*call, "--evidence", str(why), *(one for role in said for one in ("--map", role))]) == 0
+    told = capsys.readouterr().err
+    assert told.count("identifier (external_id)") == 2
+    assert groups(tmp_path / "out.csv") == TOGETHER
+    compared = {
+        level["comparison"] for line in why.read_text().splitlines() for level in json.loads(line)["levels"]
+    }
+    assert {"a (external_id)", "b (external_id)", "record_key", "zip"} <= compared
+
+
+def test_no_precision_is_told_where_nothing_was_joined(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "in.csv").write_text(text(rows=[ROWS[0], ROWS[3], ROWS[5]]), encoding="utf-8")
+    assert cdp(["dedupe", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv"), "--id", "nr"]) == 0
+    err = capsys.readouterr().err
+    assert "3 records → 3 clusters, the largest has 1 record" in err
+    assert "estimated" not in err
+
+
 def test_the_mapping_is_shown_without_personal_data_and_then_a_summary(
     tmp_path: Path, capsys: Capture
 ) -> None:
@@ -189,9 +229,13 @@ MISTAKES = {
     "a mapped column that is not there": (NAMED, ["--map", "email=mial"], "mail"),
     "a column to ignore that is not there": (NAMED, ["--map", "ignored=mial"], "Did you mean 'mail'?"),
     "no mapping": (NAMED, ["--map", "email"], "Expected role=column"),
-    "a role twice": (NAMED, ["--map", "email=mail", "--map", "email=nr"], "to 'mail' and to 'nr'"),
+    "a role twice": (NAMED, ["--map", "city=mail", "--map", "city=nr"], "to 'mail' and to 'nr'"),
+    "two roles": (NAMED, ["--map", "city=mail", "--map", "text=mail"], "'mail' is given two roles"),
+    "an id with a role": (NAMED, ["--id", "nr", "--map", "text=nr"], "'nr' is given two roles"),
+    "two ids": (NAMED, ["--id", "nr", "--map", "record_id=mail"], "to 'nr' and to 'mail'"),
     "ids that come twice": (NAMED, ["--id", "zip"], "is empty in 1 rows, first in row 3"),
     "ids in several rows": (NAMED, ["--id", "surname"], "names 1 ids twice, the first in rows 1 and 2"),
+    "ids in several rows, said as a role": (NAMED, ["--map", "record_id=surname"], "names 1 ids twice"),
     "an empty file": (b"", [], "is empty"),
     "a header alone": (b"name,mail\r\n", [], "no rows"),
     "nothing to compare": (b"a\n1.5\n2.5\n", ["--map", "ignored=a"], "says who somebody is"),

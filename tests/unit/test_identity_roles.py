@@ -5,7 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from cdp.errors import UsageError
 from identity import roles
+from identity.comparer import plan
+from identity.encode import encode
 
 HEADERS = {
     "given_name": "first_name FirstName fname vorname prénom Nombre GIVEN_NAME contact_first_name fname_c1 voornaam",
@@ -154,3 +157,89 @@ def test_the_form_of_a_column_changes_nothing(form):
     assert made.identifiers.to_pylist() == plain.identifiers.to_pylist()
     assert plain.records["full_name"].to_pylist() == ["Ada Byron", None, None, "Carl Gauss"]
     assert plain.identifiers["value"].to_pylist() == ["a@x.org", "c@x.org", "a@x.org"]
+
+
+PERSON = {"name": ["Ada Byron", "Ada Byron", "Carl Gauss"], "email": ["a@x.org", "a@x.org", "c@y.org"]}
+
+
+def test_the_given_id_wins_over_an_earlier_column_that_looks_like_one():
+    table = pa.table({"id": ["1", "2", "3"], "cust": ["A", "B", "C"], "row": ["7", "8", "9"], **PERSON})
+    for given in ({"id_column": "cust"}, {"mapping": {"record_id": "cust"}}):
+        prepared = roles.prepare(table, **given)
+        assert prepared.records["record_key"].to_pylist() == ["A", "B", "C"]
+        assert {column: role.role for column, role in prepared.roles.items()} == {
+            "id": "ignored", "cust": "record_id", "row": "ignored", "name": "full_name", "email": "email",
+        }  # fmt: skip
+        assert {prepared.roles[column].why for column in ("id", "row")} == {"second id"}
+
+
+def test_only_the_first_unique_id_column_is_one():
+    table = pa.table({"id": ["1", "1", "3"], "uid": ["A", "B", "C"], "guid": ["x", "y", "z"], **PERSON})
+    found = roles.assign(table)
+    assert [(found[c].role, found[c].why) for c in ("id", "uid", "guid")] == [
+        ("ignored", "no id: some come twice"),
+        ("record_id", "name"),
+        ("ignored", "second id"),
+    ]
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+@pytest.mark.parametrize("encoded", [True, False])
+def test_an_id_column_with_a_blank_is_no_id(blank, encoded):
+    ids = pa.array(["1", blank, "3"])
+    table = pa.table({"id": ids.dictionary_encode() if encoded else ids, **PERSON})
+    prepared = roles.prepare(table)
+    assert prepared.roles["id"] == roles.Role("ignored", why="no id: some are empty")
+    assert prepared.records["record_key"].to_pylist() == ["0", "1", "2"]
+
+
+def test_types_of_identifiers_may_be_said_of_columns():
+    table = pa.table({"x1": ["17", "17", "4"], "x2": ["d1", "d2", "d3"], "x3": ["n1", "n2", "n3"], **PERSON})
+    found = roles.prepare(table, {"external_id": ["x1", "x3"], "device": "x2"})
+    told = {(row["type"], row["namespace"], row["value"]) for row in found.identifiers.to_pylist()}
+    assert {("external_id", "x 1", "17"), ("external_id", "x 3", "n3"), ("device", "x 2", "d1")} <= told
+    assert found.roles["x1"] == roles.Role("identifier", "external_id", "given")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"external_ids": "x1"}, "unknown role 'external_ids'"),
+        ({"surname": ["x1", "name"]}, "given to 'x1' and to 'name'"),
+        ({"email": "x1", "phone": "x1"}, "column 'x1' is given two roles"),
+        ({"record_id": "x1", "text": "x1"}, "column 'x1' is given two roles"),
+    ],
+)
+def test_what_is_said_of_columns_must_not_contradict_itself(given, told):
+    with pytest.raises(UsageError, match=told):
+        roles.prepare(pa.table({"x1": ["1", "2", "3"], **PERSON}), given)
+
+
+@pytest.mark.parametrize(
+    "header", ["door", "birth month", "record_key", "source", "surname", "name key", "email/"]
+)
+def test_a_text_column_keeps_apart_from_roles_and_derived_columns(header):
+    """Whatever a column of text is called, it is compared as one, and nothing else is lost."""
+    address = {"street": ["1 Elm Road", "1 Elm Road", "9 Oak Lane"], "city": ["Leeds", "Leeds", "York"]}
+    whole = {**PERSON, "dob": ["1980-01-02", "1980-01-02", "1944-07-30"], **address}
+    table = pa.table({**whole, header: ["red", "red", "blue"]})
+    plain, found = roles.prepare(pa.table(whole)), roles.prepare(table, {"text": header})
+    assert found.records.drop_columns([f"text: {header}"]).equals(plain.records)
+    before, _ = encode(plain.records, plain.identifiers)
+    after, _ = encode(found.records, found.identifiers)
+    assert set(after.columns) == {*before.columns, f"text: {header}"}
+    assert after.texts(after.columns[f"text: {header}"]).to_pylist() == ["red", "red", "blue"]
+    for name, column in before.columns.items():
+        assert after.texts(after.columns[name]).equals(before.texts(column))
+    told = [item.comparison.name for item in plan(after)]
+    assert told[-1] == (header if header != "surname" else "surname (text)")
+    assert len(set(told)) == len(told)
+
+
+def test_a_column_that_is_blank_has_no_values():
+    assert roles.assign(pa.table({"city": ["", " ", ""], **PERSON}))["city"].why == "no values"
+
+
+def test_values_that_come_late_are_seen():
+    late = ["", *[None] * 99_999, "ada@x.org"]
+    assert roles.assign(pa.table({"x1": late}))["x1"].role == "email"

@@ -2,8 +2,9 @@
 
 Records that can found a customer (anchors) keep the label that clustering gave them. An unnamed record (calls from
 one number, say) takes the owner of its values, in synchronous rounds, so that what it brings along can decide for
-others; where several customers hold a value, the policy decides, never chance. Only sightings of values that an
-unnamed record has are looked at; for an update, only those of the region that ``reach`` gives.
+others; where several customers hold a value, the policy decides, never chance. Unnamed records that a judgement
+joined wait as one: what any of them holds speaks for all. Only sightings of values that an unnamed record has are
+looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from identity.components import Flags, Order, RowPairs, Rows, as_order, as_rows, components, no_rows, stars
+from identity.components import Flags, Order, RowPairs, Rows, as_order, as_rows, components, stars
 from identity.held import Held
 from identity.kernels import graph
 from identity.policy import IdentityPolicy
@@ -47,6 +48,24 @@ class _Sightings:
     names: Rows
 
 
+@dataclass(frozen=True)
+class _Units:
+    """Unnamed records that go where the others of their unit go: ``unit`` of each row, by a row of it.
+
+    ``rows``: those in units of several; ``number``: of the unit of each of these.
+    """
+
+    unit: Rows
+    rows: Rows
+    number: Rows
+
+    @classmethod
+    def of(cls, unit: Rows, unnamed: Flags) -> _Units:
+        rows = np.flatnonzero(unnamed & (np.bincount(unit[unnamed], minlength=len(unit)) > 1)[unit])
+        _, number = np.unique(unit[rows], return_inverse=True)
+        return cls(unit, as_rows(rows), as_rows(number))
+
+
 def attach(
     labels: Rows,
     unnamed: Flags,
@@ -56,29 +75,32 @@ def attach(
     *,
     order: Order,
     live: Flags,
+    together: Rows | None = None,
 ) -> Attached:
     """Give unnamed records to the one customer that holds their identifier.
 
     ``labels``: of clustering; ``unnamed``: the live records that wait for an owner (all, or those of a region);
-    ``identifiers``: without hubs. ``barred``: pairs of rows that must not share a cluster.
+    ``identifiers``: without hubs. ``barred``: pairs of rows that must not share a cluster; ``together``: per row
+    the row that names those it must share one with, all of which are unnamed or none.
     """
+    units = _Units.of(np.arange(len(labels), dtype=np.int32) if together is None else together, unnamed)
     owner = np.where(unnamed, np.int32(-1), as_rows(labels)).astype(np.int32)
     order = as_order(order)
     columns = _sightings(identifiers, policy, unnamed, live)
     edges: list[tuple[str, Rows, Rows]] = []
     for _ in range(_ROUNDS):
-        wanted, source, via = _wishes(columns, owner, order, best=policy.ambiguous == "best")
-        wanted[_clashes(wanted, owner, barred)] = -1
+        wanted, source, via = _wishes(columns, owner, order, units, best=policy.ambiguous == "best")
+        wanted[_denied(wanted, owner, barred, units.unit)] = -1
         taken = np.flatnonzero(wanted >= 0).astype(np.int32)
         if not len(taken):
             break
         owner[taken] = wanted[taken]
         for place, column in enumerate(columns):
-            here = taken[via[taken] == place]
+            here = taken[(via[taken] == place) & (source[taken] >= 0)]
             edges.append((column.kind, source[here], here))
         columns = [_narrow(column, owner < 0) for column in columns]
     held = _ambiguous(columns, owner)
-    return Attached(*_join_rest(columns, owner, order, barred, edges), held)
+    return Attached(*_join_rest(columns, owner, order, barred, units, edges), held)
 
 
 def _sightings(
@@ -111,9 +133,12 @@ def _owners(column: _Sightings, owner: Rows, order: Order) -> tuple[Rows, Rows]:
 
 
 def _wishes(
-    columns: Sequence[_Sightings], owner: Rows, order: Order, *, best: bool
+    columns: Sequence[_Sightings], owner: Rows, order: Order, units: _Units, *, best: bool
 ) -> tuple[Rows, Rows, Rows]:
-    """Per row without owner: whom it would join, the record that shows it, and the column that says so."""
+    """Per row without owner: whom it would join, the record that shows it, and the column that says so.
+
+    Of a unit the whole of which would join, one row alone has a record that shows it.
+    """
     size = len(owner)
     wanted, source, via = (np.full(size, -1, np.int32) for _ in range(3))
     for place, column in enumerate(columns):
@@ -122,6 +147,8 @@ def _wishes(
             _take_commonest(column, owner, order, sole, shower)
         target, shown = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
         graph.claims(column.record, column.value, owner, order, sole, shower, target, shown)
+        if len(units.rows):
+            _pool(target, shown, units, order)
         fresh = (wanted < 0) & (target >= 0)
         wanted[fresh], source[fresh], via[fresh] = target[fresh], shown[fresh], place
     return wanted, source, via
@@ -146,12 +173,64 @@ def _take_commonest(column: _Sightings, owner: Rows, order: Order, sole: Rows, s
     shower[pairs >> 32] = record[mine][least[pairs >> 32]]
 
 
-def _clashes(wanted: Rows, owner: Rows, barred: RowPairs) -> Rows:
-    """Rows that would enter a cluster in which a row stands that they are barred from."""
-    future = np.where(wanted >= 0, wanted, owner)
-    clash = (future[barred[0]] == future[barred[1]]) & (future[barred[0]] >= 0)
-    both = np.concatenate([barred[0][clash], barred[1][clash]])
-    return as_rows(both[wanted[both] >= 0])
+def _pool(target: Rows, shown: Rows, units: _Units, order: Order) -> None:
+    """Let all rows of a unit claim what its rows claim between them: one owner, or several (-2)."""
+    rows, number = units.rows, units.number
+    own, size = target[rows], int(number.max()) + 1
+    least, most = np.full(size, np.iinfo(np.int32).max, np.int32), np.full(size, -1, np.int32)
+    several = np.zeros(size, bool)
+    sure = own >= 0
+    np.minimum.at(least, number[sure], own[sure])
+    np.maximum.at(most, number[sure], own[sure])
+    several[number[own == -2]] = True
+    pooled = np.where(several | ((most >= 0) & (least != most)), np.int32(-2), most)
+    target[rows] = pooled[number]
+    showing = rows[sure]
+    rank = np.lexsort((order[showing], order[shown[showing]], number[sure]))
+    first = rank[np.r_[True, np.diff(number[sure][rank]) != 0]] if len(rank) else rank
+    leader, by = showing[first], shown[showing[first]]
+    shown[rows] = -1
+    shown[leader] = by
+
+
+def _denied(wanted: Rows, owner: Rows, barred: RowPairs, unit: Rows) -> Rows:
+    """Rows that must not go where they would.
+
+    Those that are barred from a row that is there; of those that are barred from each other and would go to one
+    place, the ones that the fewest others speak for (see ``_contested``).
+    """
+    one, two = barred
+    meet = np.where(wanted >= 0, wanted, owner)
+    clash = (meet[one] == meet[two]) & (meet[one] >= 0)
+    one, two = one[clash], two[clash]
+    denied = np.zeros(len(wanted), bool)
+    denied[unit[one[(wanted[one] >= 0) & (wanted[two] < 0)]]] = True
+    denied[unit[two[(wanted[two] >= 0) & (wanted[one] < 0)]]] = True
+    one, two = unit[one], unit[two]
+    while True:
+        rest = ~(denied[one] | denied[two]) & (wanted[one] >= 0) & (wanted[two] >= 0)
+        if not rest.any():
+            break
+        denied[_contested(one[rest], two[rest], len(wanted))] = True
+    return as_rows(np.flatnonzero(denied[unit] & (wanted >= 0)))
+
+
+def _contested(one: Rows, two: Rows, size: int) -> Rows:
+    """Of units barred from each other those that no opponent outdoes in opponents: it is they who leave.
+
+    So a record that is held apart from all others leaves, and the others stay; of two that are held apart from
+    each other both leave, as nobody says which of them belongs there.
+
+    >>> _contested(np.array([0, 0, 3]), np.array([1, 2, 4]), 5).tolist()
+    [0, 3, 4]
+    """
+    pairs = np.unique(np.minimum(one, two).astype(np.int64) << 32 | np.maximum(one, two))
+    ends = np.concatenate([pairs >> 32, pairs & 0xFFFFFFFF])
+    other = np.concatenate([pairs & 0xFFFFFFFF, pairs >> 32])
+    count = np.bincount(ends, minlength=size)
+    leaves = count > 0
+    leaves[ends[count[other] > count[ends]]] = False
+    return as_rows(np.flatnonzero(leaves))
 
 
 def _ambiguous(columns: Sequence[_Sightings], owner: Rows) -> list[Held]:
@@ -176,12 +255,28 @@ def _join_rest(
     owner: Rows,
     order: Order,
     barred: RowPairs,
+    units: _Units,
     edges: list[tuple[str, Rows, Rows]],
 ) -> tuple[Rows, list[tuple[str, Rows, Rows]]]:
-    """Join the rows that are still without owner through values that nobody owns."""
+    """Join the rows that are still without owner through values that nobody owns, but for contested ones."""
     waiting = owner < 0
-    free = waiting.copy()
-    free[np.concatenate(barred)] = False
+    use = waiting[barred[0]] & waiting[barred[1]]
+    one, two = units.unit[barred[0][use]], units.unit[barred[1][use]]
+    left = np.zeros(len(owner), bool)
+    while True:
+        joined = _unowned(columns, waiting, waiting & ~left[units.unit], order)
+        ends = [(units.rows, units.unit[units.rows]), *((first, second) for _, first, second in joined)]
+        label = components(order, *(np.concatenate([pair[side] for pair in ends]) for side in (0, 1)))
+        meet = label[one] == label[two]
+        if not meet.any():
+            return np.where(waiting, label, owner), [*edges, *joined]
+        left[_contested(one[meet], two[meet], len(owner))] = True
+
+
+def _unowned(
+    columns: Sequence[_Sightings], waiting: Flags, free: Flags, order: Order
+) -> list[tuple[str, Rows, Rows]]:
+    """Joins of the free rows by values that only waiting rows have."""
     joined = []
     for column in columns:
         owned = np.zeros(len(column.names), bool)
@@ -190,25 +285,4 @@ def _join_rest(
         left, right, _ = stars(order, column.record[use], column.value[use])
         if len(left):
             joined.append((column.kind, left, right))
-    left = np.concatenate([no_rows(), *(edge[1] for edge in joined)])
-    right = np.concatenate([no_rows(), *(edge[2] for edge in joined)])
-    return np.where(waiting, components(order, left, right), owner), [*edges, *joined]
-
-
-def reach(identifiers: Identifiers, unnamed: Flags, barred: RowPairs, touched: Flags) -> Flags:
-    """The unnamed rows whose owner may have changed: those that touched rows reach through unnamed ones.
-
-    ``touched``: rows that are new, changed or gone, or whose label changed. ``identifiers`` are those of all rows,
-    the gone ones included (without hubs; rows of a value that became a hub or ceased to be one are touched).
-    """
-    size = len(unnamed)
-    lefts, rights, base = [barred[0]], [barred[1]], size
-    for column in identifiers.values():
-        through = unnamed[column.record] | touched[column.record]
-        lefts.append(column.record[through])
-        rights.append(column.value[through] + np.int32(base))
-        base += int(column.value.max()) + 1 if len(column.value) else 0
-    label = components(np.arange(base, dtype=np.uint64), np.concatenate(lefts), np.concatenate(rights))
-    hit = np.zeros(base, bool)
-    hit[label[:size][touched]] = True
-    return unnamed & hit[label[:size]]
+    return joined

@@ -136,10 +136,12 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     colours = protection.unique_colours(region.identifiers, policy, live, start)
     with ThreadPoolExecutor(THREADS) as pool:
         linked = linkage.link(divided, judged.cannot, score, colours=colours, each=pool.map)
-    waiting = live & ~region.anchored
+    unnamed = live & ~region.anchored
+    together, waiting = _waiting(unnamed, start, judged, order)
     attached = attaching.attach(
-        linked.labels, waiting, region.identifiers, policy, judged.cannot, order=order, live=live
-    )
+        linked.labels, waiting, region.identifiers, policy, judged.cannot,
+        order=order, live=live, together=together,
+    )  # fmt: skip
     labels = named(attached.labels, order)
     joins = protection.unique_edges(region.identifiers, policy, live, labels, order)
     stated = _by_type([*attached.edges, *joins])
@@ -150,13 +152,22 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     return Clustered(labels, ties, inside, copies, stated, lowest, held)
 
 
-def _ties(region: Region, waiting: Flags, unique: RowPairs) -> Rows:
+def _waiting(unnamed: Flags, start: Rows, judged: Judgements, order: Order) -> tuple[Rows | None, Flags]:
+    """What judgements joined, and the unnamed records that none of them gave to a named one."""
+    if not len(judged.must[0]):
+        return None, unnamed
+    placed = np.zeros(len(start), bool)
+    placed[start[~unnamed]] = True
+    return components(order, *judged.must), unnamed & ~placed[start]
+
+
+def _ties(region: Region, unnamed: Flags, unique: RowPairs) -> Rows:
     """Rows that are tied in any way, by the one of least order."""
     must, cannot = region.judged.must, region.judged.cannot
     pairs = [(region.good.left, region.good.right), (region.copies.left, region.copies.right), must, cannot]
     pairs.append(stars(region.order, *unique)[:2])
     for column in region.identifiers.values():
-        held = waiting[column.record]
+        held = unnamed[column.record]
         if held.any():
             shared = np.zeros(int(column.value.max()) + 1, bool)
             shared[column.value[held]] = True

@@ -72,7 +72,7 @@ def status(records: RecordSet, live: Flags, judged: Codes, policy: IdentityPolic
         identifiers[name] = _without(records, column, hubs[name])
         held += found.held(*name, policy.limit(name[0]))
     every = slice(None)
-    anchored = _anchored(records, identifiers, live, judged, policy, every)
+    anchored = _anchored(records, identifiers, live, policy, every)
     content, several = _contents(records, identifiers, every), _several(records, identifiers, every)
     copies = _copies(records, identifiers, content, anchored, several, judged, policy, every)
     active = anchored.copy()
@@ -101,7 +101,7 @@ def restate(
     again[were_judged] = again[judged] = True
     rows = np.flatnonzero(again)
     anchored = longer(before.anchored, size)
-    anchored[rows] = _anchored(records, identifiers, live, judged, policy, rows)
+    anchored[rows] = _anchored(records, identifiers, live, policy, rows)
 
     equal = again | protection.having(
         content, np.concatenate([before.content[rows[rows < old]], content[rows]])
@@ -198,12 +198,14 @@ def _anchored(
     records: RecordSet,
     identifiers: Identifiers,
     live: Flags,
-    judged: Codes,
     policy: IdentityPolicy,
     rows: Places,
 ) -> Flags:
-    """Which of the rows have a name, a birth date, a unique identifier, or are judged, and count."""
-    found = _flagged(judged, len(records))[rows]
+    """Which of the rows have a name, a birth date or a unique identifier, and count.
+
+    What somebody judged about a record changes nothing here: without a name it still waits for its owner.
+    """
+    found = np.zeros(len(records), bool)[rows]
     for role in (*NAME_ROLES, "birth_date"):
         if role in records.columns:
             found |= records.columns[role].codes[rows] >= 0

@@ -182,7 +182,13 @@ class World:
 
     def _judge(self, draw: random.Random, size: int) -> None:
         known = sorted({*self.people, *self.gone, "k1", "k3", "k900"})
+        names = {"given_name", "surname", "company", "birth_date"}
+        unnamed = sorted(key for key, one in self.people.items() if not names & one["fields"].keys())
         for _ in range(size):
+            if len(unnamed) > 1 and draw.random() < 0.5:
+                pair = draw.sample(unnamed, 2)
+                self.judged.append((*pair, draw.choice(("must_link", "cannot_link"))))
+                continue
             self.judged.append((*draw.sample(known, 2), draw.choice(("must_link", "cannot_link"))))
 
     def judgements(self) -> pa.Table | None:

@@ -355,3 +355,47 @@ def test_21_an_organisation_that_bears_the_name_of_its_owner():
     prepared = roles.prepare(table)
     assert prepared.records["company"].to_pylist() == [None, "Otto Brandt", None]
     assert groups(resolve(prepared.records, prepared.identifiers)) == {frozenset("13"), frozenset("2")}
+
+
+def test_22_judgements_on_calls_do_not_tear_them_out_of_their_customers():
+    """Couples share a landline, so that a phone alone is weak; calls without a name still follow their owners."""
+    people = _families()
+    rows = [
+        (key, "phone", f"+44113249{int(key[6:]):04d}") for key in people
+    ]  # both of a couple in both sources
+    for i in (1, 2):
+        people[f"crm:{i}"] = {"full_name": ("Walter Amsel", "Greta Drossel")[i - 1], **_home(70 + i)}
+        people |= {f"call:{i}a": {}, f"call:{i}b": {}}
+        rows += [(key, "phone", f"+44207946000{i}") for key in (f"crm:{i}", f"call:{i}a", f"call:{i}b")]
+    found = settle(people, rows)
+    customers = [frozenset({f"crm:{i}", f"call:{i}a", f"call:{i}b"}) for i in (1, 2)]
+    assert set(customers) <= groups(found)
+    for judged in (
+        ("call:1a", "call:1b", "must_link"),
+        ("crm:1", "call:1a", "must_link"),
+        ("call:1a", "call:2a", "cannot_link"),
+        ("call:1a", "crm:2", "cannot_link"),
+    ):
+        assert groups(settle(people, rows, [judged])) == groups(found), judged
+    apart = groups(settle(people, rows, [("call:1a", "crm:1", "cannot_link")]))
+    assert {frozenset({"crm:1", "call:1b"}), frozenset({"call:1a"}), customers[1]} <= apart
+    moved = groups(
+        settle(people, rows, [("call:1a", "crm:2", "must_link")])
+    )  # now two customers have the phone
+    assert {frozenset({"crm:1"}), frozenset({"call:1b"}), customers[1] | {"call:1a"}} <= moved
+
+
+def test_23_unnamed_records_that_a_judgement_joined_wait_as_one():
+    """A call and a chat of one person: whose phone it is, is known; whose address, is not until she writes again."""
+    people = {"crm:1": {"full_name": "Ada Byron"}, "call:1": {}, "chat:1": {}, "mail:1": {}}
+    rows = [("crm:1", "phone", "+442079460001"), ("call:1", "phone", "+442079460001")]
+    rows += [("chat:1", "email", "someone@mail.org"), ("mail:1", "email", "someone@mail.org")]
+    assert groups(settle(people, rows)) == {frozenset({"crm:1", "call:1"}), frozenset({"chat:1", "mail:1"})}
+    found = settle(people, rows, [("call:1", "chat:1", "must_link")])
+    assert groups(found) == {frozenset(people)}
+    told = {frozenset((e["left_record"], e["right_record"])): e["kind"] for e in found.evidence.to_pylist()}
+    assert told == {
+        frozenset({"crm:1", "call:1"}): "deterministic",
+        frozenset({"call:1", "chat:1"}): "judgement",
+        frozenset({"chat:1", "mail:1"}): "deterministic",
+    }

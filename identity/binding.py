@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,9 @@ from identity.protection import Identifiers
 from identity.recordset import RecordSet
 from identity.scorer import Scorer
 from identity.status import Status
+from identity.together import each
 from identity.values import Codes, Column, Multi
-from identity.version import ModelVersion
+from identity.version import Frequencies, ModelVersion
 
 Adjustments = tuple[Codes | None, ...]
 
@@ -47,15 +49,15 @@ class Binding:
         effective = replace(records, identifiers=dict(now.identifiers))
         none = _part(effective, np.zeros(len(records), bool), np.empty(0, np.int32))
         comparer = bind(none, version.plan, features, version.usual)
-        tables: list[Codes | None] = [None] * len(version.plan)
+        spaces = [""] * len(version.plan)
         for step in comparer.steps:
             for row, space in zip(step.rows, step.spaces, strict=True):
-                frequency = version.frequencies[row]
-                if frequency is not None and space in records.spaces:
-                    known = past[row] if past else None
-                    known = np.empty(0, np.int32) if known is None else known
-                    fresh = frequency.table(records.spaces[space].hashes[len(known) :])
-                    tables[row] = extended(known, fresh)
+                spaces[row] = space
+        known = past or [None] * len(spaces)
+        tables = each(
+            partial(_adjustment, frequency, records, space, before)
+            for frequency, space, before in zip(version.frequencies, spaces, known, strict=True)
+        )
         return cls(version, effective, features, tuple(tables))
 
     def whole(self) -> Scorer:
@@ -96,6 +98,16 @@ class Part:
     scorer: Scorer
     rows: Rows
     place: Rows
+
+
+def _adjustment(
+    frequency: Frequencies | None, records: RecordSet, space: str, known: Codes | None
+) -> Codes | None:
+    """What the frequency of each value of a space adds; ``known``: of the first ones."""
+    if frequency is None or space not in records.spaces:
+        return None
+    known = np.empty(0, np.int32) if known is None else known
+    return extended(known, frequency.table(records.spaces[space].hashes[len(known) :]))
 
 
 def _either(size: int, pairs: Iterable[RowPairs]) -> Flags:

@@ -40,7 +40,7 @@ from identity.judgements import Judgements
 from identity.policy import IdentityPolicy
 from identity.protection import Identifiers
 from identity.recordset import RecordSet
-from identity.scorer import THREADS
+from identity.together import THREADS, both
 from identity.values import Codes, Multi
 
 Joins = tuple[str, Rows, Rows]
@@ -146,9 +146,11 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     joins = protection.unique_edges(region.identifiers, policy, live, labels, order)
     stated = _by_type([*attached.edges, *joins])
     inside = linked.edges
-    lowest = linkage.best_paths(labels, weighed(concat_edges([inside, copies]), stated, judged))
-    held = [*divided.held, *linked.held, *attached.held, *_suspicious(region, policy, labels)]
-    ties = _ties(region, waiting, unique)
+    lowest, (suspicious, ties) = both(
+        lambda: linkage.best_paths(labels, weighed(concat_edges([inside, copies]), stated, judged)),
+        lambda: (_suspicious(region, policy, labels), _ties(region, unnamed, unique)),
+    )
+    held = [*divided.held, *linked.held, *attached.held, *suspicious]
     return Clustered(labels, ties, inside, copies, stated, lowest, held)
 
 

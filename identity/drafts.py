@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from identity.columns import DateRules, space
 from identity.kernels.codes import gather
 from identity.recordset import RecordSet
 from identity.sightings import Pairs
+from identity.together import each
 from identity.values import Coded, Codes, Column, Hashes, Multi, Values
 
 if TYPE_CHECKING:
@@ -29,12 +31,21 @@ class Draft:
     rules: dict[str, DateRules] = field(default_factory=dict)
 
 
+def used(draft: Draft) -> Draft:
+    """A draft without the texts that no record has."""
+    return replace(
+        draft,
+        columns={name: column.used() for name, column in draft.columns.items()},
+        keys_only={name: column.used() for name, column in draft.keys_only.items()},
+    )
+
+
 def join(drafts: Iterable[Draft]) -> Draft:
     """All parts in one draft, without columns that nobody has a value of."""
     whole = Draft()
     for draft in drafts:
-        whole.columns.update({name: column.used() for name, column in draft.columns.items()})
-        whole.keys_only.update({name: column.used() for name, column in draft.keys_only.items()})
+        whole.columns.update(draft.columns)
+        whole.keys_only.update(draft.keys_only)
         whole.identifiers.update(draft.identifiers)
         whole.placeholders.update(draft.placeholders)
         whole.rules.update(draft.rules)
@@ -63,11 +74,13 @@ def record_set(keys: pa.Array, order: Hashes, draft: Draft) -> RecordSet:
 
 
 def _columns(drafts: Mapping[str, Coded], stock: dict[str, Values]) -> dict[str, Column]:
-    made = {}
-    for name, column in sorted(drafts.items()):
-        place = space(name)
-        made[name] = Column(place, gather(_stored(stock, place, Values.of(column.texts)), column.codes))
-    return made
+    listed = sorted(drafts.items())
+    values = each(partial(Values.of, column.texts) for _, column in listed)
+    stored = [_stored(stock, space(name), own) for (name, _), own in zip(listed, values, strict=True)]
+    codes = each(
+        partial(gather, codes, column.codes) for codes, (_, column) in zip(stored, listed, strict=True)
+    )
+    return {name: Column(space(name), own) for (name, _), own in zip(listed, codes, strict=True)}
 
 
 def _multis(

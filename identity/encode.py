@@ -18,10 +18,11 @@ from cdp.errors import UsageError
 from identity import columns as columns_
 from identity import derived, sightings
 from identity.columns import DateRules
-from identity.drafts import Draft, join, record_set
+from identity.drafts import Draft, join, record_set, used
 from identity.kernels.buffers import concat
 from identity.kernels.hashing import hash_texts
 from identity.recordset import RecordSet, append, is_text_column, text_column
+from identity.together import both
 from identity.values import Coded, Hashes
 
 __all__ = ["Frozen", "RecordSet", "append", "encode"]
@@ -81,14 +82,13 @@ def encode(
     Raises UsageError where ``record_key`` is absent, empty or repeated, or an identifier's record is unknown.
     """
     keys = _keys(records)
-    order = _order(keys)
-    tasks = _tasks(keys, records, identifiers, frozen)
+    order, tasks = both(lambda: _order(keys), lambda: _tasks(keys, records, identifiers, frozen))
     if threads > 1:
         with ThreadPoolExecutor(threads) as pool:
-            running = [pool.submit(task) for task in tasks]
+            running = [pool.submit(lambda task: used(task()), task) for task in tasks]
             drafts = [one.result() for one in running]
     else:
-        drafts = [task() for task in tasks]
+        drafts = [used(task()) for task in tasks]
     whole = join(drafts)
     named = Draft(keys_only={derived.NAME_KEY: derived.name_keys(whole.columns, len(keys))})
     found = record_set(keys, order, join([whole, named]))

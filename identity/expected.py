@@ -6,7 +6,7 @@ import numpy as np
 
 from identity.components import Edges, Rows
 from identity.kernels import chains
-from identity.model import probability
+from identity.model import counted, probability
 
 
 def expected_precision(labels: Rows, edges: Edges) -> float:
@@ -20,12 +20,10 @@ def expected_precision(labels: Rows, edges: Edges) -> float:
     >>> round(expected_precision(np.zeros(3, np.int32), edges), 4)
     0.6667
     """
-    places = np.argsort(-edges.weight, kind="stable")
+    places = np.argsort(-edges.weight)
     pairs = np.zeros(len(edges), np.int64)
     chains.hanging_pairs(labels, edges.left, edges.right, places, pairs)
+    total = int(pairs.sum())
     # Counted by whole weight: sums of floats then do not depend on the order of the edges.
-    weight, group = np.unique(edges.weight, return_inverse=True)
-    number = np.zeros(len(weight), np.int64)
-    np.add.at(number, group, pairs)
-    total = int(number.sum())
+    weight, number = counted(edges.weight[pairs > 0], pairs[pairs > 0])
     return float((probability(weight) * number).sum()) / total if total else 1.0

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from identity import keyring
 from identity.candidates import LIMITS, Key, choose_cap, emit
-from identity.comparer import Comparer, Usual, bind, plan
+from identity.comparer import Comparer, Plan, Usual, bind, plan
 from identity.encode import Frozen
 from identity.features import FeatureStore
 from identity.histogram import weight_histogram
@@ -33,8 +33,8 @@ from identity.model import (
     weigh,
 )
 from identity.recordset import RecordSet
-from identity.scorer import THREADS
 from identity.status import Status
+from identity.together import THREADS, both
 from identity.values import Flags, Hashes
 from identity.version import Frequencies, ModelVersion
 
@@ -59,14 +59,13 @@ def fit(
     cap = choose_cap(keys, now.active)
     effective = replace(records, identifiers=dict(now.identifiers))
     chosen = plan(effective)
-    usual = Usual.of(effective, features)
-    comparer = bind(effective, chosen, features, usual)
-    sampled = _sampled(keys, now.active, records.order, cap, limits)
-    left, right = _pairs(keys, now.active, records.order, cap, sampled.rows, limits)
+    (sampled, left, right, one, two), (usual, comparer, frequencies) = both(
+        lambda: _seen(keys, now.active, records.order, cap, limits),
+        lambda: _bound(effective, chosen, features),
+    )
     found = histogram(_levels(comparer, left, right), comparer.comparisons)
     size = int(now.active.sum())
     every = max(size * (size - 1) / 2, 1.0)
-    one, two = _random(now.active, records.order)
     if sampled.share == 1.0:
         one, two = _others(one, two, left, right)
     random = _levels(comparer, one, two)
@@ -74,8 +73,24 @@ def fit(
     parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
     model = build(comparer.comparisons, parameters, threshold)
     told = _report(model, scaled, keys, now.active, cap, limits)
-    frequencies = _frequencies(effective, comparer)
     return ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
+
+
+def _seen(
+    keys: list[Key], active: Flags, order: Hashes, cap: int, limits: Limits
+) -> tuple[_Sample, Rows, Rows, Rows, Rows]:
+    """What is sampled: candidate pairs, and random ones."""
+    sampled = _sampled(keys, active, order, cap, limits)
+    pairs = _pairs(keys, active, order, cap, sampled.rows, limits)
+    return sampled, *pairs, *_random(active, order)
+
+
+def _bound(
+    records: RecordSet, chosen: Plan, features: FeatureStore
+) -> tuple[Usual, Comparer, tuple[Frequencies | None, ...]]:
+    usual = Usual.of(records, features)
+    comparer = bind(records, chosen, features, usual)
+    return usual, comparer, _frequencies(records, comparer)
 
 
 def _levels(comparer: Comparer, left: Rows, right: Rows) -> npt.NDArray[np.int8]:
@@ -155,7 +170,7 @@ def _pairs(
 def _random(active: Flags, order: Hashes) -> tuple[Rows, Rows]:
     """Pairs of active rows that stand near each other by hash: all where they are few."""
     rows = np.flatnonzero(active).astype(np.int32)
-    rows = rows[np.argsort(_scattered(order[rows]), kind="stable")]
+    rows = rows[np.argsort(_scattered(order[rows]))]
     size = len(rows)
     every = size * (size - 1) // 2 <= _RANDOM_PAIRS
     shifts = range(1, size) if every else range(1, max(2, _RANDOM_PAIRS // max(size, 1) + 1))

@@ -35,6 +35,7 @@ _STRENGTH = 100.0
 _RELATED_STRENGTH = 100.0
 _STRANGERS = 200.0  # pairs of strangers and, in rates, of all pairs that the shipped beliefs stand for
 _FLOOR = 1e-9
+_WIDE = 1 << 24
 _NONE = 1e-15  # rate of a class that is not there
 
 
@@ -311,6 +312,23 @@ def household_term(model: Model, related: Ints) -> Ints:
     """What the possibility of another person of the household takes away: -log2(1 + odds of related)."""
     bits = np.minimum((model.household_prior + related.astype(np.float64)) / UNIT, 60.0)
     return np.asarray(-np.rint(np.log2(1.0 + np.exp2(bits)) * UNIT), dtype=np.int32)
+
+
+def counted(weight: Ints, number: npt.NDArray[np.int64] | None = None) -> tuple[Ints, npt.NDArray[np.int64]]:
+    """The different weights, ascending, and how many pairs have each; ``number``: pairs that each one stands for.
+
+    >>> [found.tolist() for found in counted(np.array([7, -2, 7], np.int32))]
+    [[-2, 7], [1, 2]]
+    """
+    if not len(weight):
+        return weight, np.empty(0, np.int64)
+    least = int(weight.min())
+    if int(weight.max()) - least > _WIDE:
+        found, group = np.unique(weight, return_inverse=True)
+        return found, np.rint(np.bincount(group, number)).astype(np.int64)
+    sums = np.rint(np.bincount(weight - np.int32(least), number)).astype(np.int64)  # whole below 2**53
+    there = np.flatnonzero(sums)
+    return (there + least).astype(np.int32), sums[there]
 
 
 def probability(weight: npt.NDArray[Any]) -> Floats:

@@ -24,6 +24,7 @@ from identity.policy import IdentityPolicy
 from identity.scorer import Scorer, estimated_accuracy
 from identity.state import State
 from identity.status import status
+from identity.together import both
 from identity.version import ModelVersion
 
 if TYPE_CHECKING:
@@ -111,15 +112,19 @@ def start(
 def describe(state: State, *, with_evidence: bool = True, progress: Progress = lambda _: None) -> Resolution:
     """The tables of a state."""
     progress("report")
-    found = tables.clusters(state)
-    held = tables.held_back(state)
     scorer = scorer_of(state.version, state.records, state.status, state.features, state.adjustments)
+    (found, held), told = both(lambda: _tables(state), lambda: _told(state, scorer))
     edges, doubtful = EVIDENCE.empty_table(), EVIDENCE.empty_table()
     if with_evidence:
         progress("evidence")
         edges, doubtful = evidence(state, scorer), tables.uncertain(state, scorer)
     progress("done")
-    return Resolution(found, edges, held, _told(state, scorer), doubtful, state.version, state)
+    return Resolution(found, edges, held, told, doubtful, state.version, state)
+
+
+def _tables(state: State) -> tuple[pa.Table, pa.Table]:
+    heads = tables.cluster_heads(state)
+    return tables.clusters(state, heads=heads), tables.held_back(state, heads)
 
 
 def _told(state: State, scorer: Scorer) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from identity.bounds import Bounds
 from identity.comparer import Comparer, Rows, Step
 from identity.components import Edges
 from identity.kernels import levels
-from identity.model import UNIT, Ints, Model, household_term, probability
+from identity.model import UNIT, Ints, Model, counted, household_term, probability
+from identity.together import THREADS
 
 Levels = npt.NDArray[np.int8]
 _CHUNK = 1 << 17
 _NO_FLOOR = -(2**31)
-THREADS = 2
 _CLIP = 10_000  # no single pair outweighs the rest of two clusters
 # Inside a component, records that have nothing in common are as a rule joined through a third one of the same
 # person, who has moved or is badly known: fields that disagree are no independent witnesses then, and count a
@@ -194,7 +194,7 @@ def estimated_accuracy(weight: Ints, threshold: int, unseen: float = 0.0) -> dic
     matches among the candidate pairs that weigh still less. Recall is relative to the candidate pairs.
     """
     # Counted by whole weight: sums of floats then do not depend on the order of the pairs.
-    size, number = np.unique(weight, return_counts=True)
+    size, number = counted(weight)
     chance, taken = probability(size) * number, size >= threshold
     expected, total = float(chance[taken].sum()), float(chance.sum()) / max(1.0 - unseen, 1e-9)
     pairs = int(number[taken].sum())

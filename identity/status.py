@@ -17,6 +17,7 @@ from identity import protection
 from identity.derived import NAME_KEY
 from identity.growing import longer
 from identity.held import Held
+from identity.kernels.hashing import mix
 from identity.policy import IdentityPolicy
 from identity.protection import Copies, Identifiers
 from identity.recordset import NAME_ROLES, RecordSet
@@ -267,12 +268,7 @@ def _contents(records: RecordSet, identifiers: Identifiers, rows: Places) -> Has
 
 
 def _mixed(key: Hashes, codes: Codes, hashes: Hashes, name: str) -> Hashes:
-    """Add one column, by the finaliser of SplitMix64 (Steele, Lea and Flood 2014); a value counts by its hash."""
+    """Add one column to ``key``, which is its own; a value counts by its hash."""
     salt = np.uint64(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little"))
-    value = np.append(hashes ^ salt, np.uint64(0))[codes]
-    value *= np.uint64(0xBF58476D1CE4E5B9)
-    value ^= value >> np.uint64(27)
-    value *= np.uint64(0x94D049BB133111EB)
-    value ^= value >> np.uint64(31)
-    value[codes < 0] = 0
-    return key + value
+    mix(key, codes, hashes, salt)
+    return key

@@ -62,8 +62,8 @@ def uncertain(state: State, scorer: Scorer) -> pa.Table:
     return scored(state.records, scorer, edges.left[chosen], edges.right[chosen])
 
 
-def held_back(state: State) -> pa.Table:
-    """What links nobody, or not fully, with the reason."""
+def held_back(state: State, heads: Codes | None = None) -> pa.Table:
+    """What links nobody, or not fully, with the reason; ``heads``: those of ``cluster_heads``, if they are there."""
     records = state.records
     held = engine.held_back(state)
 
@@ -71,10 +71,10 @@ def held_back(state: State) -> pa.Table:
         space = records.identifiers[kind, namespace].space
         return str(records.spaces[space].texts[code].as_py())
 
-    heads = cluster_heads(state)
+    first = cluster_heads(state) if heads is None else heads
 
     def key(row: int) -> str:
-        head = heads[state.clustered.labels[row]]
+        head = first[state.clustered.labels[row]]
         return str(records.keys[int(head)].as_py())
 
     found = held_table(held, key, text)

@@ -21,6 +21,7 @@ import pyarrow as pa
 from identity.candidates import LIMITS, KeySpec, Limits
 from identity.comparer import Plan, Planned, Source, Usual
 from identity.encode import Frozen
+from identity.kernels.codes import count
 from identity.model import UNIT, Ints, Model
 
 Hashes = npt.NDArray[np.uint64]
@@ -41,15 +42,15 @@ class Frequencies:
     @classmethod
     def of(cls, codes: npt.NDArray[np.int32], hashes: Hashes) -> Frequencies:
         """Count the values of a column: log2(mean frequency / frequency of the value)."""
-        counts = np.bincount(codes[codes >= 0], minlength=len(hashes))
+        counts = count(codes, len(hashes))
         total = max(int(counts.sum()), 1)
         # Sums over integers only: they do not depend on the order of the values.
-        mean = float((counts.astype(np.int64) ** 2).sum()) / total
+        mean = float((counts**2).sum()) / total
         bits = np.rint(np.log2(max(mean, 1e-9) / np.maximum(counts, 1)) * UNIT)
         bits = np.clip(bits, -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT).astype(np.int32)
         single = int(np.clip(np.rint(np.log2(max(mean, 1e-9)) * UNIT), -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT))
         common = np.flatnonzero(counts > 1)
-        order = common[np.argsort(hashes[common], kind="stable")]
+        order = common[np.argsort(hashes[common])]
         return cls(hashes[order], bits[order], single)
 
     def table(self, hashes: Hashes) -> Ints:

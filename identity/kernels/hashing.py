@@ -161,3 +161,13 @@ def _locate(stock: Any, wanted: Any, table: Any, same: Any, found: Any) -> None:
             slot = (slot + np.uint64(1)) & mask
     for j in range(len(wanted)):
         found[j] = found[same[j]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix(key: Any, codes: Any, hashes: Any, salt: Any) -> None:
+    """Add the hash of each row's value to ``key``, scattered by SplitMix64's finaliser (Steele, Lea, Flood 2014)."""
+    for i in range(len(key)):
+        if codes[i] >= 0:
+            value = (hashes[codes[i]] ^ salt) * np.uint64(0xBF58476D1CE4E5B9)
+            value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            key[i] += value ^ (value >> np.uint64(31))

@@ -50,12 +50,12 @@ def test_what_fits_is_left_alone_and_copies_do_not_count():
 
 def evenly(weight):
     """Every pair weighs the same."""
-    return lambda a, _: (np.full(len(a), weight, np.int32),) * 2
+    return lambda a, _b, _known: (np.full(len(a), weight, np.int32),) * 2
 
 
 def by(matrix):
     """Pairs weigh what a matrix says, and count it in full."""
-    return lambda a, b: (matrix[a, b],) * 2
+    return lambda a, b, _: (matrix[a, b],) * 2
 
 
 def test_a_start_group_that_is_too_large_stands_alone_and_whole():

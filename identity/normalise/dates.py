@@ -12,18 +12,18 @@ _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januar janvier enero ene",
-            "feb february februar fevrier febrero",
-            "mar march marz mars marzo",
-            "apr april avril abril abr",
-            "may mai mayo",
-            "jun june juni juin junio",
-            "jul july juli juillet julio",
-            "aug august aout agosto ago",
-            "sep sept september septembre septiembre",
-            "oct october oktober okt octobre octubre",
-            "nov november novembre noviembre",
-            "dec december dezember dez decembre diciembre dic",
+            "jan january januar janner janvier janv enero ene gennaio gen janeiro januari",
+            "feb february februar fevrier fevr febrero febbraio fevereiro fev februari",
+            "mar march marz mars marzo marco maart mrt",
+            "apr april avril avr abril abr aprile",
+            "may mai mayo maggio mag maio mei",
+            "jun june juni juin junio giugno giu junho",
+            "jul july juli juillet juil julio luglio lug julho",
+            "aug august aout agosto ago augustus",
+            "sep sept september septembre septiembre settembre set setembro",
+            "oct october oktober okt octobre octubre ottobre ott outubro out",
+            "nov november novembre noviembre novembro",
+            "dec december dezember dez decembre diciembre dic dicembre dezembro",
         ),
         start=1,
     )
@@ -31,6 +31,7 @@ _MONTHS = {
 }
 _ISO = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?$")
 _PACKED = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+_YEAR_LAST = re.compile(r"^(\d{2})()(\d{2})((?:18|19|20)\d{2})$")  # its year is no month, if read as yyyymmdd
 _NUMERIC = re.compile(r"^(\d{1,2})([-/. ])(\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ].*)?$")
 _POINT = "."  # nobody who divides a date by points begins with the month
 _WORDED = re.compile(r"[0-9]+|[a-z]+")
@@ -50,7 +51,7 @@ def day_first(values: Iterable[str]) -> bool:
     """
     day, month = 0, 0
     for value in values:
-        found = _NUMERIC.match(value.strip())
+        found = _numeric(value.strip())
         if found and found[2] != _POINT:
             day += int(found[1]) > 12
             month += int(found[3]) > 12
@@ -81,16 +82,13 @@ def parse_date(value: str, *, day_is_first: bool = False) -> str:
 
     >>> parse_date("1977-03-25"), parse_date("05/12/1975"), parse_date("05/12/1975", day_is_first=True)
     ('19770325', '19750512', '19751205')
-    >>> parse_date("24-May-11"), parse_date("05.12.1975")
-    ('20110524', '19751205')
+    >>> parse_date("24-May-11"), parse_date("05.12.1975"), parse_date("31121979"), parse_date("3 août 1980")
+    ('20110524', '19751205', '19791231', '19800803')
     >>> parse_date("Mar 1 1970"), parse_date("20/8/1991"), parse_date("unknown")
     ('19700301', '19910820', '')
     """
     text = value.strip()
-    found = _ISO.match(text) or _PACKED.match(text)
-    if found:
-        return f"{int(found[1]):04d}{int(found[2]):02d}{int(found[3]):02d}"
-    found = _NUMERIC.match(text)
+    found = _numeric(text)
     if found:
         first, second, year = int(found[1]), int(found[3]), _year(found[4])
         if day_is_first or found[2] == _POINT:
@@ -98,12 +96,24 @@ def parse_date(value: str, *, day_is_first: bool = False) -> str:
         if first > 12 >= second:
             first, second = second, first
         return f"{year:04d}{first:02d}{second:02d}"
+    found = _ISO.match(text) or _PACKED.match(text)
+    if found:
+        return f"{int(found[1]):04d}{int(found[2]):02d}{int(found[3]):02d}"
     return _worded(text)
+
+
+def _numeric(text: str) -> re.Match[str] | None:
+    """Two numbers and then the year: groups 1, 3 and 4, and what parts them."""
+    found = _YEAR_LAST.match(text)
+    if found:
+        low, high = sorted((int(found[1]), int(found[3])))
+        return found if 1 <= low <= 12 and high <= 31 else None
+    return _NUMERIC.match(text)
 
 
 def _worded(text: str) -> str:
     month, numbers = 0, []
-    for part in _WORDED.findall(text.lower()):
+    for part in _WORDED.findall(fold(text)):
         if part.isdigit():
             numbers.append(part)
         elif part in _MONTHS:

@@ -35,7 +35,8 @@ def parse(values: pa.Array, *, day_is_first: bool) -> pa.Array:
     data, offsets = views(values)
     out, done = np.zeros((len(values), 8), dtype=np.uint8), np.zeros(len(values), dtype=bool)
     for length, read in (
-        (10, _iso), (10, partial(_numeric, day_is_first=day_is_first)), (11, _worded), (8, _packed),
+        (10, _iso), (10, partial(_numeric, day_is_first=day_is_first)), (11, _worded),
+        (8, partial(_packed, day_is_first=day_is_first)),
     ):  # fmt: skip
         rows = np.flatnonzero(np.diff(offsets) == length)
         text = (
@@ -94,20 +95,29 @@ def _iso(text: _Bytes) -> tuple[Flags, _Bytes]:
     return _are_digits(digits) & _are_signs(text[:, [4, 7]]), digits
 
 
-def _packed(text: _Bytes) -> tuple[Flags, _Bytes]:
-    """The form yyyymmdd."""
-    return _are_digits(text), text
+def _packed(text: _Bytes, *, day_is_first: bool) -> tuple[Flags, _Bytes]:
+    """The form yyyymmdd; mmddyyyy and ddmmyyyy where the last four are a year and the others a day of one."""
+    good = _are_digits(text)
+    first, second, year = _number(text[:, :2]), _number(text[:, 2:4]), _number(text[:, 4:])
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    last = (year >= 1800) & (year < 2100) & (low >= 1) & (low <= 12) & (high <= 31)
+    turned = _month_first(text[:, [4, 5, 6, 7, 0, 1, 2, 3]], np.full((len(text), 1), day_is_first))
+    return good, np.where(last[:, None], turned, text)
 
 
 def _numeric(text: _Bytes, *, day_is_first: bool) -> tuple[Flags, _Bytes]:
     """The forms mm/dd/yyyy and dd/mm/yyyy; where only one reading is possible, that one."""
     digits = text[:, [6, 7, 8, 9, 0, 1, 3, 4]]
     good = _are_digits(digits) & _are_signs(text[:, [2, 5]], _SIGNS + b" ")
-    first = (text[:, 2:3] == ord(".")) | day_is_first
-    digits = np.where(first, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)
+    return good, _month_first(digits, (text[:, 2:3] == ord(".")) | day_is_first)
+
+
+def _month_first(digits: _Bytes, day_first: Flags) -> _Bytes:
+    """A year with day and month in either order as yyyymmdd; where only one order is possible, by that one."""
+    digits = np.where(day_first, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)
     month, day = _number(digits[:, 4:6]), _number(digits[:, 6:8])
     swap = ((month > 12) & (day <= 12))[:, None]
-    return good, np.where(swap, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)
+    return np.where(swap, digits[:, [0, 1, 2, 3, 6, 7, 4, 5]], digits)
 
 
 def _worded(text: _Bytes) -> tuple[Flags, _Bytes]:

@@ -53,11 +53,14 @@ EMAILS = st.one_of(
     st.sampled_from(["test@test.com", "na@na.com", "oliverjones82bond.biz", "None"]),
     TEXTS,
 )
-MONTHS = st.sampled_from(["Jan", "FEB", "mai", "okt", "abc", "13", "sept", "@[`"])
+MONTHS = st.sampled_from(
+    ["Jan", "FEB", "mai", "okt", "abc", "13", "sept", "@[`", "août", "MÄR", "März", "fé"]
+)
 SIGN = st.sampled_from("-/. :")
 DATES = st.one_of(
     st.from_regex(r"\A[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}\Z"),
     st.from_regex(r"\A[0-9]{4,10}\Z"),
+    st.from_regex(r"\A[0-3][0-9][0-3][0-9](17|18|19|20|21)[0-9]{2}\Z"),
     st.builds(lambda d, s, m, z, y: f"{d:02d}{s}{m}{z}{y:04d}", st.integers(0, 99), SIGN, MONTHS, SIGN,
               st.integers(0, 9999)),
     st.builds("{} {} {}".format, MONTHS, st.integers(0, 40), st.integers(0, 123456)),

@@ -1,4 +1,8 @@
-"""Settle what people judged: must-links and cannot-links by row, where the later word wins, also over a chain."""
+"""Settle what people judged: must-links and cannot-links, where the later word wins, also over a chain.
+
+They are settled by record key, whether the records are there or not, and only then said of rows: what follows for
+those that are there from judgements on others that are gone still holds.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ KINDS = ("must_link", "cannot_link")
 
 @dataclass(frozen=True)
 class Judgements:
-    """Must-link and cannot-link pairs as row numbers (left < right, sorted), contradictions settled."""
+    """Must-link and cannot-link pairs by number (left < right, sorted), contradictions settled."""
 
     must: RowPairs
     cannot: RowPairs
@@ -37,8 +41,8 @@ def read_judgements(
 ) -> Judgements:
     """Read judgements (left_record, right_record, kind, decided_at); ``find`` gives the row of a key, -1 unknown.
 
-    Judgements on unknown records are left out. Raises UsageError for a kind that is neither must_link nor
-    cannot_link.
+    Of judgements on unknown records what they imply for known ones counts. Raises UsageError for a kind that is
+    neither must_link nor cannot_link.
     """
     if table is None or not table.num_rows:
         return NO_JUDGEMENTS
@@ -51,16 +55,52 @@ def read_judgements(
         [*order, ("left_record", "ascending"), ("right_record", "ascending"), ("kind", "ascending")]
     )
     must = pc.equal(table["kind"], "must_link").to_numpy()
-    return settle(find(table["left_record"]), find(table["right_record"]), must)
+    sides = [table[name].cast(pa.string()).combine_chunks() for name in ("left_record", "right_record")]
+    coded = pa.concat_arrays(sides).dictionary_encode()
+    number = coded.indices.to_numpy(zero_copy_only=False)
+    settled = settle(number[: len(must)], number[len(must) :], must)
+    return _of_rows(settled, find(pa.chunked_array([coded.dictionary])))
+
+
+def _of_rows(settled: Judgements, row: npt.NDArray[np.integer]) -> Judgements:
+    """What judgements on numbered records say of rows; ``row`` of each record, -1 for one that is gone."""
+    group = _groups(settled.must, len(row))
+    # Through a record that is gone, its group hangs together still; the first there stands for the others.
+    first = np.full(len(row), -1, np.int64)
+    there = np.flatnonzero(row >= 0)[::-1]
+    first[group[there]] = there
+    one, two = settled.must
+    through = np.unique(group[np.concatenate([one[row[two] < 0], two[row[one] < 0]])])
+    tied = there[np.isin(group[there], through)]
+    must = np.concatenate([one, tied]), np.concatenate([two, first[group[tied]]])
+    left, right = (np.where(row[side] >= 0, side, first[group[side]]) for side in settled.cannot)
+    return Judgements(_known(row, *must), _known(row, left, right))
+
+
+def _groups(must: RowPairs, size: int) -> npt.NDArray[np.int64]:
+    """Number of each record's group of must-linked ones."""
+    joined = _Apart()
+    for a, b in zip(must[0].tolist(), must[1].tolist(), strict=True):
+        joined.join(a, b)
+    return np.fromiter((joined.root(record) for record in range(size)), np.int64, size)
+
+
+def _known(row: npt.NDArray[np.integer], one: npt.NDArray[np.int64], two: npt.NDArray[np.int64]) -> RowPairs:
+    """The pairs of which both are there, as rows."""
+    use = (one >= 0) & (two >= 0)
+    left, right = row[one[use]].astype(np.int64), row[two[use]].astype(np.int64)
+    use = (left >= 0) & (right >= 0) & (left != right)
+    pairs = np.unique(np.minimum(left, right)[use] << 32 | np.maximum(left, right)[use])
+    return as_rows(pairs >> 32), as_rows(pairs & 0xFFFFFFFF)
 
 
 def settle(
     left: npt.NDArray[np.integer], right: npt.NDArray[np.integer], must: npt.NDArray[np.bool_]
 ) -> Judgements:
-    """Settle judgements that come in the order in which they were made; pairs with an unknown row (-1) are left out.
+    """Settle judgements that come in the order in which they were made; pairs with a missing side (-1) are left out.
 
-    For one pair the last word stands. Then the newest first: a must-link that would join two rows held apart by
-    a later cannot-link is void, and so is a cannot-link of two rows that later must-links join.
+    For one pair the last word stands. Then the newest first: a must-link that would join two records held apart by
+    a later cannot-link is void, and so is a cannot-link of two records that later must-links join.
 
     >>> rows = np.array([0, 1, 0]), np.array([1, 2, 2])
     >>> [pair.tolist() for pair in settle(*rows, np.array([True, True, False])).must]
@@ -93,7 +133,8 @@ class _Apart:
         self._parent: dict[int, int] = {}
         self._foes: dict[int, set[int]] = {}
 
-    def _root(self, node: int) -> int:
+    def root(self, node: int) -> int:
+        """The node that names a group."""
         parent = self._parent
         while (up := parent.setdefault(node, node)) != node:
             parent[node] = parent[up]
@@ -102,7 +143,7 @@ class _Apart:
 
     def join(self, a: int, b: int) -> bool:
         """Join two nodes unless their groups are held apart."""
-        one, two = self._root(a), self._root(b)
+        one, two = self.root(a), self.root(b)
         few, many = sorted((self._foes.setdefault(one, set()), self._foes.setdefault(two, set())), key=len)
         if two in self._foes[one]:
             return False
@@ -118,7 +159,7 @@ class _Apart:
 
     def part(self, a: int, b: int) -> bool:
         """Hold two nodes apart unless they are joined."""
-        one, two = self._root(a), self._root(b)
+        one, two = self.root(a), self.root(b)
         if one == two:
             return False
         self._foes.setdefault(one, set()).add(two)

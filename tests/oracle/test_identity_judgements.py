@@ -87,6 +87,46 @@ def test_the_time_decides_and_unknown_records_are_left_out():
     assert (pairs(again.must), pairs(again.cannot)) == ([(0, 1)], [])
 
 
+def test_a_chain_holds_where_the_record_in_its_middle_is_gone():
+    rows = [("a", "gone", "must_link", 1), ("gone", "b", "must_link", 2), ("gone", "c", "cannot_link", 3)]
+    found = read_judgements(table(*rows), find)
+    assert pairs(found.must) == [(0, 1)]
+    assert pairs(found.cannot) in ([(0, 2)], [(1, 2)])
+
+
+PRESENT = st.sets(st.integers(0, 6))
+
+
+@given(WORDS.filter(bool), PRESENT)
+def test_what_judgements_say_of_records_that_are_there_does_not_hang_on_those_that_are_gone(words, present):
+    said = [(a, b, must) for a, b, must in words if a >= 0 and b >= 0]
+    joined, apart = slow(said)
+    kinds = {True: "must_link", False: "cannot_link"}
+    rows = [(str(a), str(b), kinds[must], place) for place, (a, b, must) in enumerate(said)]
+    row = {str(key): 10 - key for key in present}
+    found = read_judgements(
+        table(*rows) if rows else None,
+        lambda column: np.array([row.get(key, -1) for key in column.to_pylist()], np.int32),
+    )
+    must, cannot = pairs(found.must), pairs(found.cannot)
+    assert all(a < b for a, b in [*must, *cannot])
+    assert {10 - at for pair in [*must, *cannot] for at in pair} <= present
+    for a in present:
+        for b in present - {a}:
+            assert connected(must, 10 - a, 10 - b) == connected(joined, a, b)
+            held = any(
+                (connected(joined, a, x) and connected(joined, b, y))
+                or (connected(joined, a, y) and connected(joined, b, x))
+                for x, y in apart
+            )
+            told = any(
+                (connected(must, 10 - a, x) and connected(must, 10 - b, y))
+                or (connected(must, 10 - a, y) and connected(must, 10 - b, x))
+                for x, y in cannot
+            )
+            assert told == held
+
+
 def test_no_judgements_and_wrong_ones():
     assert read_judgements(None, find) is judgements.NO_JUDGEMENTS
     for kind in ("maybe", None):

@@ -37,6 +37,7 @@ class Known:
 
     generation: Generation
     connection: duckdb.DuckDBPyConnection
+    ledger: Ledger
 
     def customer_of(self, key: str) -> str | None:
         """Return the customer id of a record, or None where there is no such record."""
@@ -45,9 +46,18 @@ class Known:
         return str(rows[0][0]) if rows else None
 
     def records_of(self, customer_id: str) -> list[str]:
-        """Return the keys of a customer's records."""
+        """Return the keys of a customer's records; a retired id stands for the customer that followed it."""
         query = "SELECT record_key FROM id_map WHERE customer_id = ? ORDER BY 1"
-        return [str(row[0]) for row in self.connection.execute(query, [customer_id]).fetchall()]
+        found = self.connection.execute(query, [customer_id]).fetchall()
+        if not found:
+            follows = "SELECT customer_id FROM redirects WHERE previous_customer_id = ?"
+            found = self.connection.execute(query, [self.ledger.value(follows, [customer_id])]).fetchall()
+        return [str(row[0]) for row in found]
+
+    def gone(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys that no record has."""
+        query = "SELECT unnest(?) EXCEPT SELECT record_key FROM id_map"
+        return {str(row[0]) for row in self.connection.execute(query, [sorted(set(keys))]).fetchall()}
 
     def check(self, key: str) -> str:
         """Return ``key``; raises :class:`NotFoundError` with the nearest where there is no such record."""
@@ -104,7 +114,7 @@ def opened(lake: Lake, ledger: Ledger) -> Iterator[Known]:
                 connection.execute(
                     f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({quote(str(path))})"
                 )
-        yield Known(generation, connection)
+        yield Known(generation, connection, ledger)
 
 
 def check_all(known: Known, keys: Iterable[str]) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cdp.cli.main import Context
     from cdp.judgements import Decision, Judgement
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
     from pipelines.known import Known
 
 NEXT = "The next `cdp run` (or `cdp resolve`) applies it."
@@ -137,6 +139,18 @@ def _apart(known: Known, left: str, right: str) -> list[tuple[str, str]]:
     return [(record, member) for member in members if member != record]
 
 
+def _gone(lake: Lake, ledger: Ledger, found: Sequence[Judgement]) -> set[str]:
+    """Return the judged records that are not among those of the newest run."""
+    from pipelines.generations import newest
+    from pipelines.known import opened
+
+    known = newest(ledger)
+    if known is None or not lake.path(known.path).is_dir():
+        return set()
+    with opened(lake, ledger) as records:
+        return records.gone(key for one in found for key in one.pair)
+
+
 @click.command("judgements", short_help="List what people decided, and what stands.")
 @format_option("table")
 @click.pass_obj
@@ -144,7 +158,8 @@ def judgements(context: Context, *, chosen: str) -> None:
     """List all judgements, oldest first, and say which stand.
 
     One is replaced by a later one on the same two records, and overruled where later ones say the opposite
-    over a chain of records.
+    over a chain of records. Where a record is gone, what follows for the others still holds, and all of it
+    when the record comes back.
     """
     from dataclasses import asdict
 
@@ -153,11 +168,17 @@ def judgements(context: Context, *, chosen: str) -> None:
     from cdp.lake import Lake
     from cdp.ledger import Ledger
 
-    with Ledger(Lake(context.workspace).ledger_path, read_only=True) as ledger:
+    lake = Lake(context.workspace)
+    with Ledger(lake.ledger_path, read_only=True) as ledger:
         found = kept.read(ledger)
+        gone = _gone(lake, ledger, found)
     states = kept.standing(found)
+    absent = [[key for key in one.pair if key in gone] for one in found]
     if chosen == "json":
-        told = [{**asdict(one), "state": state} for one, state in zip(found, states, strict=True)]
+        told = [
+            {**asdict(one), "state": state, "gone": keys}
+            for one, state, keys in zip(found, states, absent, strict=True)
+        ]
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     if not found:
@@ -171,10 +192,10 @@ def judgements(context: Context, *, chosen: str) -> None:
             terminal.printable(one.left_record),
             terminal.printable(one.right_record),
             words[one.kind],
-            state,
+            "; ".join([state, *(f"{terminal.printable(key)} is gone" for key in keys)]),
             terminal.printable(one.reason or ""),
         ]
-        for one, state in zip(found, states, strict=True)
+        for one, state, keys in zip(found, states, absent, strict=True)
     ]
     headings = ["when (UTC)", "who", "record", "record", "are", "state", "why"]
     click.echo(terminal.table(headings, rows, right=frozenset(), columns=terminal.width()))

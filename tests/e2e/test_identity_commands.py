@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from cdp import judgements
 from cdp.cli.main import run as cdp
+from cdp.judgements import Decision
+from cdp.lake import Lake
+from cdp.ledger import Ledger
 from tests.pipelines_tools import NOW, ORDER_HEAD, add_files, call, ledger_rows, make_shop, rows, run
 
 Capture = pytest.CaptureFixture[str]
@@ -115,6 +119,32 @@ def test_judgements_tell_which_stand(shop: Path, capsys: Capture) -> None:
     before = customer(shop, "web:u1"), customer(shop, "web:u2")
     run(shop)
     assert (customer(shop, "web:u1"), customer(shop, "web:u2")) == before
+
+
+def test_the_id_of_a_customer_that_became_part_of_another_still_names_its_records(
+    shop: Path, capsys: Capture
+) -> None:
+    kept, gone = sorted((customer(shop, "web:u1"), customer(shop, "web:u3")))
+    assert identity(shop, "link", "web:u1", "web:u3") == 0
+    run(shop)
+    assert identity(shop, "split", gone, "web:u3") == 0
+    apart = ledger_rows(shop, "SELECT left_record, right_record FROM judgements WHERE kind = 'cannot_link'")
+    members = {
+        key for (key,) in rows(shop, f"SELECT record_key FROM customer_records WHERE customer_id = '{kept}'")
+    }
+    assert {key for pair in apart for key in pair} == members
+    assert identity(shop, "link", gone, "web:u2") == 0
+    assert f"{min(members)} and web:u2 are one person" in capsys.readouterr().err
+
+
+def test_judgements_tell_which_records_are_gone(shop: Path, capsys: Capture) -> None:
+    with Ledger(Lake(shop).ledger_path) as ledger:
+        said = [Decision("web:u1", "web:u99", "must_link"), Decision("web:u1", "web:u2", "cannot_link")]
+        judgements.append(ledger, said, by="kim", now=NOW)
+    assert identity(shop, "judgements", "--format", "json") == 0
+    assert [one["gone"] for one in json.loads(capsys.readouterr().out)] == [["web:u99"], []]
+    assert identity(shop, "judgements") == 0
+    assert "web:u99 is gone" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

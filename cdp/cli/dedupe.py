@@ -60,9 +60,10 @@ def command(
     match_probability, in the order of FILE: rows of one cluster_id are one person.
     """
     from cdp.cli import dedupe_files, table_file
-    from cdp.memory import give_back_early
+    from cdp.memory import give_back_early, leave_pandas_out
 
     give_back_early()
+    leave_pandas_out()
     started = time.perf_counter()
     named = _mapping(mapping, id_column)
     dedupe_files.check_outputs(

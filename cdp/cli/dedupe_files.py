@@ -92,7 +92,10 @@ def _name(column: str) -> str:
 def _write_parquet(table: pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(table, path, compression="zstd")
+    # Ids hardly repeat: a dictionary of them would be given up half-way.
+    ids = {"record_id", "cluster_id"}
+    repeating = [name for name in table.column_names if name not in ids]
+    pq.write_table(table, path, compression="zstd", use_dictionary=repeating)
 
 
 PAGES: Final = (".html",)

@@ -25,11 +25,12 @@ def _same_area(text, packed, left, right):  # type: ignore[no-untyped-def]
 def _all_inside(words, left, right):  # type: ignore[no-untyped-def]
     """Whether all words of one value (0 pads) are words of the other, which has at least as many."""
     one = two = shared = 0
-    for i in range(words.shape[1]):
-        one += words[left, i] != 0
-        two += words[right, i] != 0
-        for j in range(words.shape[1]):
-            shared += words[left, i] != 0 and words[left, i] == words[right, j]
+    while two < words.shape[1] and words[right, two] != 0:
+        two += 1
+    while one < words.shape[1] and words[left, one] != 0:
+        for j in range(two):
+            shared += words[left, one] == words[right, j]
+        one += 1
     return min(one, two) > 0 and shared == min(one, two)
 
 

@@ -86,6 +86,7 @@ def read_csv(path: Path, data: bytes) -> tuple[pa.Table, str, tuple[str, ...]]:
     Raises :class:`UsageError` with the line of the first row that is broken: more or fewer cells than the
     header has, or a quote that does not end.
     """
+    from cdp.cli.table_columns import renamings
     from connectors.csv_items import column_names
 
     data, delimiter, skipped = _dialect(data)
@@ -100,12 +101,7 @@ def read_csv(path: Path, data: bytes) -> tuple[pa.Table, str, tuple[str, ...]]:
     if not body.strip():
         raise UsageError(f"{path} has a header and no rows.", hint="Expected one row per record.")
     table = _parse(path, body, names, delimiter, line)
-    renamed = [
-        f"column {place} is called {name!r} here"
-        for place, (name, cell) in enumerate(zip(names, cells, strict=True), 1)
-        if name != cell.strip()
-    ]
-    return table, f"CSV with {_DELIMITERS.get(delimiter, repr(delimiter))}", tuple(renamed)
+    return table, f"CSV with {_DELIMITERS.get(delimiter, repr(delimiter))}", renamings(names, cells)
 
 
 def _dialect(data: bytes) -> tuple[bytes, str, int]:

@@ -280,6 +280,64 @@ def test_nested_columns_and_bytes_are_left_out_with_a_note(tmp_path: Path, capsy
     assert groups(tmp_path / "out.csv") == TOGETHER
 
 
+def test_repeated_names_of_parquet_columns_are_told_apart_by_their_place(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    columns = [
+        pa.array([row[name] or None for row in ROWS]) for name in ("nr", "First Name", "surname", "mail")
+    ]
+    nested = pa.array([{"x": 1}] * len(ROWS))
+    names = ["nr", "name", "surname", "name", "name"]
+    pq.write_table(pa.Table.from_arrays([*columns, nested], names=names), tmp_path / "in.parquet")
+    call = ["dedupe", str(tmp_path / "in.parquet"), "--out", str(tmp_path / "out.csv"), "--id", "nr"]
+    assert cdp([*call, "--map", "given_name=name"]) == 0
+    err = capsys.readouterr().err
+    assert "column 'name' is nested and left out; column 4 is called 'name_2' here" in err
+    assert [line.split()[:3] for line in err.splitlines() if line.startswith("name")] == [
+        ["name", "given_name", "given"],
+        ["name_2", "email", "content"],
+    ]
+    assert groups(tmp_path / "out.csv") == TOGETHER
+
+
+def test_names_of_fields_that_differ_in_case_and_empty_ones_are_kept(tmp_path: Path, capsys: Capture) -> None:
+    """All of a record's values count: without any one of the three fields there would be another result."""
+    people = [("Ada", "Byron", "ada@mail.example"), ("Ada", "Gauss", "carl@mail.example")]
+    rows = [{"name": given, "Name": family, "": mail, "a/b~": given} for given, family, mail in people * 2]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "in.jsonl").write_text(f"{lines}\n{{}}\n", encoding="utf-8")
+    call = ["dedupe", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.csv")]
+    assert cdp([*call, "--map", "given_name=name", "--map", "surname=Name"]) == 0
+    err = capsys.readouterr().err
+    assert "column 3 is called 'column_3' here" in err
+    told = {line.split()[0]: line.split()[1] for line in err.splitlines() if "  " in line}
+    assert (told["name"], told["Name"], told["column_3"]) == ("given_name", "surname", "email")
+    assert groups(tmp_path / "out.csv") == {frozenset("02"), frozenset("13"), frozenset("4")}
+
+
+@pytest.mark.parametrize("line", ['{"a": "x", "a": "y"}', '{"A": "x", "a": "y", "a": "z"}', "5", '["a"]'])
+def test_a_line_that_is_no_object_or_says_a_field_twice_is_named(
+    tmp_path: Path, capsys: Capture, line: str
+) -> None:
+    (tmp_path / "in.jsonl").write_text(f'{{"a": "Ada"}}\n{{"b": "Bob"}}\n{line}\n', encoding="utf-8")
+    assert cdp(["dedupe", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "line 3: expected one JSON object per line" in capsys.readouterr().err
+
+
+def test_a_file_of_nested_columns_alone_is_refused_with_the_reason(tmp_path: Path, capsys: Capture) -> None:
+    pq.write_table(pa.table({"who": [{"name": "Ada"}], "photo": [b"\xff\x00"]}), tmp_path / "in.parquet")
+    (tmp_path / "in.jsonl").write_text('{"who": {"name": "Ada"}}\n', encoding="utf-8")
+    (tmp_path / "none.jsonl").write_text("{}\n", encoding="utf-8")
+    told = {
+        "in.parquet": "compared: column 'who' is nested and left out; column 'photo' holds bytes and is left out.",
+        "in.jsonl": "compared: field 'who' is nested and left out.",
+        "none.jsonl": "compared: it has none.",
+    }
+    for name, reason in told.items():
+        assert cdp(["dedupe", str(tmp_path / name), "--out", str(tmp_path / "out.csv")]) == 2
+        assert reason in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("out", "told"),
     [

@@ -158,6 +158,24 @@ def header_words(name: str) -> str:
     return " ".join(part for part in _SPLIT.split(fold(_CAMEL.sub(" ", name.strip()))) if part)
 
 
+def is_header(name: str) -> bool:
+    """Whether a text is the name of a column as a whole, not only by a word that is in it.
+
+    >>> is_header("Kunde PLZ"), is_header("customer no"), is_header("12 Moss Street"), is_header("Ada Byron")
+    (True, True, False, False)
+    """
+    phrase = header_words(name)
+    parts = phrase.split()
+    of_identifiers = [part in _IDENTIFIER_WORDS for part in parts]
+    told = any(of_identifiers) and all(
+        part in _OF_AN_ID or known for part, known in zip(parts, of_identifiers, strict=True)
+    )
+    return told or any(form in BY_NAME or re.sub(r" ?\d+$", "", form) in BY_NAME for form in _shorter(phrase))
+
+
+_OF_AN_ID = frozenset("id ids no nr num number key code".split())
+
+
 def tells_of_an_event(name: str) -> bool:
     """Whether a header is that of a time at which something happened to a record.
 

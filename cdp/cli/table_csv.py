@@ -87,6 +87,7 @@ def read_csv(path: Path, data: bytes) -> tuple[pa.Table, str, tuple[str, ...]]:
     header has, or a quote that does not end.
     """
     from cdp.cli.table_columns import renamings
+    from cdp.cli.table_header import is_record
     from connectors.csv_items import column_names
 
     data, delimiter, skipped = _dialect(data)
@@ -96,12 +97,17 @@ def read_csv(path: Path, data: bytes) -> tuple[pa.Table, str, tuple[str, ...]]:
         raise UsageError(
             f"{path} has no header.", hint="Expected the names of the columns in the first line."
         )
+    sample = list(islice(_tolerant(data[:_SNIFFED_BYTES].decode(errors="ignore"), delimiter), _SNIFFED_LINES))
+    notes: tuple[str, ...] = ()
+    if is_record(cells, sample[1:]):
+        start, line, cells = 0, skipped + 1, [""] * len(cells)
+        notes = ("no header: the first line is a record, columns are named by their place",)
     names = column_names(cells)
     body = data[start:]
     if not body.strip():
         raise UsageError(f"{path} has a header and no rows.", hint="Expected one row per record.")
-    table = _parse(path, body, names, delimiter, line)
-    return table, f"CSV with {_DELIMITERS.get(delimiter, repr(delimiter))}", renamings(names, cells)
+    table = _parse(path, body, names, delimiter, line, "the first line" if notes else "the header")
+    return table, f"CSV with {_DELIMITERS.get(delimiter, repr(delimiter))}", notes or renamings(names, cells)
 
 
 def _dialect(data: bytes) -> tuple[bytes, str, int]:
@@ -152,7 +158,7 @@ def _header(data: bytes, delimiter: str) -> tuple[list[str], int, int]:
     return cells, sum(len(line.encode()) for line in taken), len(taken) + 1
 
 
-def _parse(path: Path, body: bytes, names: list[str], delimiter: str, line: int) -> pa.Table:
+def _parse(path: Path, body: bytes, names: list[str], delimiter: str, line: int, standard: str) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow
 
@@ -168,15 +174,15 @@ def _parse(path: Path, body: bytes, names: list[str], delimiter: str, line: int)
             ),
         )
     except pa.ArrowInvalid:
-        _scan(path, body, delimiter, len(names), line)
+        _scan(path, body, delimiter, len(names), line, standard)
         raise UsageError(f"{path} is no CSV file that can be read.", hint="Save it again as CSV.") from None
     # Fewer rows than lines: cells go over several lines, and one of them may be a quote that does not end.
     if b'"' in body and table.num_rows != sum(1 for one in body.splitlines() if one):
-        _scan(path, body, delimiter, len(names), line)
+        _scan(path, body, delimiter, len(names), line, standard)
     return table
 
 
-def _scan(path: Path, body: bytes, delimiter: str, width: int, line: int) -> None:
+def _scan(path: Path, body: bytes, delimiter: str, width: int, line: int, standard: str) -> None:
     """Look at each row by itself; raise for the first one that is broken."""
     csv.field_size_limit(_CELL_LIMIT)
     handle = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline="")
@@ -186,7 +192,7 @@ def _scan(path: Path, body: bytes, delimiter: str, width: int, line: int) -> Non
         for row in reader:
             if row and len(row) != width:
                 cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                raise UsageError(f"{path}, line {begins}: {cells}, the header has {width}.", hint=hint)
+                raise UsageError(f"{path}, line {begins}: {cells}, {standard} has {width}.", hint=hint)
             if line + reader.line_num - begins > 1 and _swallows(row, delimiter, width):
                 raise UsageError(f"{path}, line {begins}: a quote does not end and swallows rows.", hint=hint)
             begins = line + reader.line_num

@@ -43,6 +43,7 @@ Model
     model            Fellegi-Sunter with three classes, expectation-maximisation
     fit              a model version from records
     version          what is frozen, and its bytes
+    unread           what came after it was fitted
     histogram        match weights in bins
 Graph
     components       what hangs together; the guard against giants

@@ -35,6 +35,7 @@ from identity.model import (
 from identity.recordset import RecordSet
 from identity.status import Status
 from identity.together import THREADS, both
+from identity.unread import there
 from identity.values import Flags, Hashes
 from identity.version import Frequencies, ModelVersion
 
@@ -72,7 +73,7 @@ def fit(
     scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
     parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
     model = build(comparer.comparisons, parameters, threshold)
-    told = _report(model, scaled, keys, now.active, cap, limits)
+    told = {**_report(model, scaled, keys, now.active, cap, limits), "there": there(records)}
     return ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
 
 

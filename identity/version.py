@@ -18,12 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdp.errors import CorruptError, UsageError
 from identity.candidates import LIMITS, KeySpec, Limits
 from identity.comparer import Plan, Planned, Source, Usual
 from identity.encode import Frozen
 from identity.kernels.codes import count
 from identity.model import UNIT, Ints, Model
+from identity.unread import unread
 
+FORMAT = 1
+_METADATA = b"cdp_model"
+_UNREADABLE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
 Hashes = npt.NDArray[np.uint64]
 _MOST_ADJUSTMENT = 6 * UNIT
 
@@ -95,7 +100,7 @@ class ModelVersion:
                 hashes.append(table.hashes)
                 bits.append(table.adjustment)
         body = {
-            "format": 1,
+            "format": FORMAT,
             "model": self.model.to_dict(),
             "sources": [asdict(item.source) for item in self.plan],
             "single": [None if table is None else table.single for table in self.frequencies],
@@ -114,17 +119,50 @@ class ModelVersion:
                 "value_hash": np.concatenate(hashes),
                 "adjustment": np.concatenate(bits),
             }
-        ).replace_schema_metadata({"cdp_model": json.dumps(body, sort_keys=True)})
+        ).replace_schema_metadata({_METADATA: json.dumps(body, sort_keys=True)})
         sink = io.BytesIO()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         return sink.getvalue()
 
+    def unread(self, records: pa.Table, identifiers: pa.Table | None = None) -> tuple[str, ...]:
+        """Columns and identifier types of the records that this version was not fitted on and does not read.
+
+        Named are those that more than 1 % of the records hold (and at least 5). Where any are named, estimate a new
+        version: this one treats the records as if they did not say these things. ``user_id of web`` is the type
+        ``user_id`` in the namespace ``web``.
+        """
+        return unread(self.plan, self.report.get("there", {}), records, identifiers)
+
     @classmethod
     def from_bytes(cls, blob: bytes) -> ModelVersion:
-        """Read what ``to_bytes`` wrote."""
-        table = pa.ipc.open_file(pa.BufferReader(blob)).read_all()
-        body: dict[str, Any] = json.loads(table.schema.metadata[b"cdp_model"])
+        """Read what ``to_bytes`` wrote.
+
+        Raises UsageError for a format that another version of cdp wrote, CorruptError for bytes that are none of it.
+
+        >>> ModelVersion.from_bytes(b"no model")
+        Traceback (most recent call last):
+        ...
+        cdp.errors.CorruptError: the model of identity is damaged or no model at all
+          estimate a new one
+        """
+        try:
+            table = pa.ipc.open_file(pa.BufferReader(blob)).read_all()
+            body: dict[str, Any] = json.loads(table.schema.metadata[_METADATA])
+            made = body["format"]
+            if made == FORMAT:
+                return cls._of(table, body)
+        except _UNREADABLE as error:
+            raise CorruptError(
+                "the model of identity is damaged or no model at all", hint="estimate a new one"
+            ) from error
+        raise UsageError(
+            f"the model of identity has format {made!r}, this version of cdp reads {FORMAT}",
+            hint="estimate a new one, or read it by the version that wrote it",
+        )
+
+    @classmethod
+    def _of(cls, table: pa.Table, body: Mapping[str, Any]) -> ModelVersion:
         model = Model.from_dict(body["model"])
         place = table["comparison"].to_numpy()
         hashes, bits = table["value_hash"].to_numpy(), table["adjustment"].to_numpy()

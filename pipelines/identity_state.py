@@ -71,7 +71,7 @@ def read(folder: Path) -> State | None:
             with pa.memory_map(str(path)) as mapped:
                 parts[path.stem] = pa.ipc.open_file(mapped).read_all()
         return load(parts)
-    except (CdpError, OSError, KeyError, ValueError, pa.ArrowInvalid):
+    except (CdpError, OSError, LookupError, TypeError, ValueError, AttributeError):  # Arrow's are ValueErrors
         return None
 
 

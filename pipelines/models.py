@@ -6,11 +6,13 @@ A version freezes what was estimated from the records: match weights, frequencie
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cdp import durable
+from cdp.errors import CorruptError
 from cdp.lake import Lake
 from cdp.ledger import Ledger, timestamp
 
@@ -39,13 +41,6 @@ class ModelVersion:
     reason: str
 
 
-def decode(data: bytes) -> Fitted:
-    """Read the bytes of a model. Raises a :class:`CdpError` for those of another version of cdp."""
-    from identity.version import ModelVersion as Engine
-
-    return Engine.from_bytes(data)
-
-
 def estimated(model: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Return the precision and recall that a model (or its description) expects of its own resolution."""
     precision, recall = model.get("estimated_precision"), model.get("estimated_recall")
@@ -68,9 +63,23 @@ def current(ledger: Ledger) -> ModelVersion | None:
 
 
 def load(lake: Lake, version: ModelVersion) -> Fitted | None:
-    """Return the model of a version, or None where its file is gone (it can be estimated again)."""
+    """Return the model of a version, or None where its file is gone (it can be estimated again).
+
+    Raises a :class:`CdpError` for a file that is damaged, or that another version of cdp wrote.
+    """
+    from identity.version import ModelVersion as Engine
+
     path = lake.path(version.path)
-    return decode(path.read_bytes()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    model = Engine.from_bytes(data)
+    if hashlib.sha256(data).hexdigest()[: len(version.version)] != version.version:
+        raise CorruptError(
+            f"the file of model {version.version} is not what was written",
+            hint="The next `cdp run` estimates a new one.",
+        )
+    return model
 
 
 def write(lake: Lake, model: Fitted) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cdp.lake import Lake
     from cdp.ledger import Ledger
     from identity.explain import PairExplanation
+    from identity.version import ModelVersion as Fitted
+    from pipelines.generations import Generation
 
 MOST_RECORDS = 200
 
@@ -95,8 +97,7 @@ def _weighed(
 ) -> PairExplanation | None:
     from identity import explain
 
-    version = next((v for v in models.versions(ledger) if v.version == known.generation.model_version), None)
-    model = models.load(lake, version) if version else None
+    model = model_of(lake, ledger, known.generation)
     if model is None or pair is None:
         return None
     folder = lake.path(known.generation.path)
@@ -107,5 +108,14 @@ def _weighed(
     held = pq.read_table(folder / "held_back.parquet")
     try:
         return explain.pair(*pair, explain.score_pair(*pair, records, identifiers, model, held))
-    except CdpError:  # the model is of another version of cdp, or one of the two counts for nothing
+    except CdpError:  # one of the two counts for nothing
+        return None
+
+
+def model_of(lake: Lake, ledger: Ledger, generation: Generation) -> Fitted | None:
+    """Return the model of a generation; None where its file is gone, damaged, or of another version of cdp."""
+    version = next((v for v in models.versions(ledger) if v.version == generation.model_version), None)
+    try:
+        return models.load(lake, version) if version else None
+    except CdpError:
         return None

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp import durable
+from cdp.errors import CdpError
 from cdp.ledger import Ledger, timestamp
 from cdp.schemas import ID_MAP
 from pipelines import digests, generations, identity_state, inputs, models, records, uncertain
@@ -112,8 +113,8 @@ class _Chosen:
     reason: str
 
 
-def _choose_model(session: Session, count: int) -> _Chosen:
-    version = models.current(session.ledger)
+def _choose_model(session: Session, tables: records.RecordTables) -> _Chosen:
+    version, count = models.current(session.ledger), tables.records.num_rows
     if version is None:
         return _Chosen(None, None, "the first run")
     if count >= models.GROWTH * version.records:
@@ -121,9 +122,17 @@ def _choose_model(session: Session, count: int) -> _Chosen:
             f"{count} records, {models.GROWTH} times the {version.records} that the last one was made from"
         )
         return _Chosen(None, version, reason)
-    model = models.load(session.lake, version)
-    reason = "" if model else "the file of the last one was gone"
-    return _Chosen(model, version, reason)
+    try:
+        model = models.load(session.lake, version)
+    except CdpError as error:
+        return _Chosen(None, version, f"the last one cannot be read: {error.message}")
+    if model is None:
+        return _Chosen(None, version, "the file of the last one was gone")
+    unread = model.unread(tables.records, tables.identifiers)
+    if unread:
+        reason = f"records hold {', '.join(unread)}, which the old one did not read"
+        return _Chosen(None, version, reason)
+    return _Chosen(model, version, "")
 
 
 def resolve_tables(
@@ -176,7 +185,7 @@ def _resolve(
     tables = _records(session)
     advance()
     judged = inputs.judgements(ledger)
-    chosen = _choose_model(session, tables.records.num_rows)
+    chosen = _choose_model(session, tables)
     resolution = _update(session, base, made_from, tables, judged, chosen) if base is not None else None
     updated = resolution is not None
     if resolution is None:
@@ -200,7 +209,7 @@ def _resolve(
         assignment.moved_records,
     )
     _write(session, generation, tables, resolution, assignment, judged)
-    if is_new:
+    if chosen.model is None:
         models.write(lake, resolution.version)
     cause = generations.cause(known, made_from)
     changed = _commit(

@@ -7,12 +7,14 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cdp.cli.main import run as cdp
+from cdp.errors import CdpError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from pipelines import models
+from pipelines import identity_state, models
 from pipelines.report import RunReport
 from tests.pipelines_tools import NOW, ORDER_HEAD, add_files, fit, ledger_rows, make_shop, rows, run
 
@@ -292,6 +294,64 @@ def test_a_model_whose_file_is_gone_is_made_again(shop: Path) -> None:
     assert report.identity is not None
     assert report.identity.new_model == "the file of the last one was gone"
     assert {key: id_map(shop)[key] for key in before} == before
+
+
+def rewritten(path: Path, change: dict[str, object]) -> bytes:
+    """The file of a model with other metadata."""
+    table = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).read_all()
+    body = json.loads(table.schema.metadata[b"cdp_model"]) | change
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema.with_metadata({"cdp_model": json.dumps(body)})) as out:
+        out.write_table(table.replace_schema_metadata({"cdp_model": json.dumps(body)}))
+    return bytes(sink.getvalue())
+
+
+DAMAGE = {
+    "has format 2": lambda path: rewritten(path, {"format": 2}),
+    "is damaged": lambda path: rewritten(path, {"keys": None}),
+    "is damaged or no model": lambda path: path.read_bytes()[:-900],
+    "is not what was written": lambda path: rewritten(path, {"cap": 3}),
+}
+
+
+@pytest.mark.parametrize("told", DAMAGE)
+def test_a_model_that_cannot_be_read_is_made_again(shop: Path, capsys: Capture, told: str) -> None:
+    before = id_map(shop)
+    (version,) = versions(shop)
+    path = Lake(shop).path(version.path)
+    path.write_bytes(DAMAGE[told](path))
+    with pytest.raises(CdpError, match=told):
+        models.load(Lake(shop), version)
+    assert cdp(["explain", "orders:P0", "orders:P1", "-w", str(shop)]) == 0
+    assert "are two people" in capsys.readouterr().out
+    add_files(shop, orders(2, range(PEOPLE, PEOPLE + 3)))
+    report = run(shop)
+    assert report.identity is not None
+    assert report.identity.new_model is not None
+    assert "the last one cannot be read: the " in report.identity.new_model
+    assert told in report.identity.new_model
+    assert {key: id_map(shop)[key] for key in before} == before
+    assert run(shop).nothing_new
+
+
+def test_a_damaged_model_that_comes_out_the_same_is_written_again(shop: Path) -> None:
+    (version,) = versions(shop)
+    path = Lake(shop).path(version.path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    report = run(shop, full=True)
+    assert report.identity is not None
+    assert report.identity.new_model is None
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("outline", ["[]", "{}", '{"format": 1}', "no"])
+def test_a_state_that_cannot_be_read_is_passed_over(shop: Path, outline: str) -> None:
+    ((generation,),) = ledger_rows(shop, "SELECT path FROM generations")
+    folder = Lake(shop).path(generation)
+    assert identity_state.read(folder) is not None
+    (folder / identity_state.FOLDER / "outline").write_text(outline, encoding="utf-8")
+    assert identity_state.read(folder) is None
 
 
 def test_fit_prints_what_would_change(shop: Path, capsys: Capture) -> None:

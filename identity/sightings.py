@@ -104,8 +104,13 @@ def _rows(named: pa.ChunkedArray, keys: pa.Array) -> Codes:
 
 
 def _by_dictionary(named: pa.DictionaryArray, keys: pa.Array) -> Codes:
-    codes = indices(named)
-    return codes if named.dictionary.equals(keys) else gather(_places(named.dictionary, keys), codes)
+    codes, dictionary = indices(named), named.dictionary
+    if dictionary.equals(keys):
+        return codes
+    if len(dictionary) > 2 * len(codes) and (codes >= 0).all():  # a part of a larger table brings the keys of the whole
+        few = np.unique(codes)
+        codes, dictionary = np.searchsorted(few, codes).astype(np.int32), dictionary.take(pa.array(few))
+    return gather(_places(dictionary, keys), codes)
 
 
 def _places(named: pa.Array | pa.ChunkedArray, keys: pa.Array) -> Codes:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from identity.normalise.scripts import korean_name
 from identity.normalise.text import fold, is_missing, words
 
 _TITLES = frozenset(
@@ -164,7 +165,7 @@ def parse_full_name(value: str) -> PersonName:
     """
     if is_missing(value):
         return PersonName()
-    text = _BRACKETS.sub(" ", value)
+    text = _BRACKETS.sub(" ", value if value.isascii() else korean_name(value))
     text = _ORDINAL_TAIL.sub("", _COMMA_TAIL.sub("", text.lower())) or text
     if "," in text:
         family, rest = text.split(",", 1)

@@ -1,14 +1,17 @@
 """Folding of text to comparable ASCII: case, accents, other scripts, punctuation.
 
 Cyrillic and Greek letters are spelled out with one fixed table each, and the commonest Han characters
-of personal names with their pinyin, so that one person written in two scripts can agree. A script that
-has no table is kept as it is: equal stays equal, and nothing is invented.
+of personal names with their pinyin, so that one person written in two scripts can agree; for Arabic, Hebrew,
+kana and hangul see ``scripts``. A script that has no table is kept as it is: equal stays equal, and nothing is
+invented.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from identity.normalise.scripts import spell
 
 _LATIN = {
     "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
@@ -71,6 +74,7 @@ def fold(value: str) -> str:
     lowered = value.lower().replace("ου", "ou").replace("ού", "ou").translate(_TABLE)
     if lowered.isascii():
         return lowered
+    lowered = spell(lowered)
     decomposed = unicodedata.normalize("NFKD", lowered)
     stripped = "".join(ch for ch in decomposed if not unicodedata.combining(ch))
     return unicodedata.normalize("NFC", stripped.translate(_TABLE))

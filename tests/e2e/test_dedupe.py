@@ -178,6 +178,15 @@ def test_a_column_may_be_mapped_or_ignored(tmp_path: Path, capsys: Capture) -> N
     ]
 
 
+def test_one_name_in_two_scripts_is_one_person(tmp_path: Path) -> None:
+    people = ["محمد علي", "Mohamed Ali", "やまだ たろう", "Taro Yamada", "김민수", "Kim Min-su", "Ann Lee"]
+    cities = ["Cairo", "Cairo", "Osaka", "Osaka", "Seoul", "Seoul", "Leeds"]
+    lines = [f"{name};{city}" for name, city in zip(people, cities, strict=True)]
+    (tmp_path / "in.csv").write_text("\n".join(["name;city", *lines]), encoding="utf-8")
+    assert cdp(["dedupe", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv"), "-q"]) == 0
+    assert groups(tmp_path / "out.csv") == {frozenset(pair) for pair in ("01", "23", "45", "6")}
+
+
 def test_evidence_and_what_was_held_back_are_written_where_they_are_wanted(tmp_path: Path) -> None:
     junk = [
         {"nr": f"j{n}", "First Name": f"N{n}x", "surname": f"S{n}y", "mail": "test@test.com", "zip": ""}

@@ -24,7 +24,8 @@ from identity.normalise import (
 
 WORDS = st.sampled_from(
     "Ann ann BOB O'Hare Dr. Mr st Saint van de Jr II 3rd PhD the Inc. Ltd & Company na N/A unknown no name "
-    "None - . Müller 王杰 Василий Straße Apt apt. Unit # 4 12 0012 12a 12-14 5th St Street Avenue Ave Lane "
+    "None - . Müller 王杰 Василий محمد 김민수 ヤマダ Straße Apt apt. Unit # 4 12 0012 12a 12-14 5th "
+    "St Street Avenue Ave Lane "
     'P.O. Box box 90817 zzyzx qqq North York Leeds LS1 4DY 97301 97301-1234 M1S 1T4 (Bob) "Bo" , ;'.split()
 )
 JOINTS = st.sampled_from([" ", " ", " ", ", ", ",", "  ", "-", ".", "\t", "\x1c", "\u00a0", ""])

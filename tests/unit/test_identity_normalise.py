@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import unicodedata
 
-from identity.normalise import addresses, contacts, dates, names, nicknames, text
+import pytest
+from rapidfuzz.distance import JaroWinkler
+
+from identity.normalise import addresses, contacts, dates, names, nicknames, scripts, text
 
 
 @pytest.mark.parametrize(
@@ -197,3 +200,51 @@ def test_short_numbers_and_codes_are_ids(raw):
 )
 def test_placeholder_ids_are_junk(raw):
     assert contacts.is_junk_identifier(contacts.identifier(raw))
+
+
+@pytest.mark.parametrize(
+    ("raw", "latin"),
+    [
+        ("محمد علي", "Mohamed Ali"),
+        ("أَحْمَد خالد", "Ahmed Khaled"),
+        ("فاطمة حسن", "Fatima Hassan"),
+        ("عبد الله سعيد", "Abdullah Said"),
+        ("رضوان شريف", "Radwan Sharif"),
+        ("משה כהן", "Moshe Cohen"),
+        ("דוד לוי", "David Levi"),
+        ("やまだ たろう", "Yamada Taro"),
+        ("ヤマダ ショウタ", "Yamada Shota"),
+        ("ﾔﾏﾀﾞ ｷｮｳｺ", "Yamada Kyoko"),
+        (unicodedata.normalize("NFD", "ヤマダ ケンジ"), "Yamada Kenji"),
+        ("いのうえ ゆうこ", "Inoue Yuko"),
+        ("はっとり じゅん", "Hattori Jun"),
+        ("김민수", "Kim, Minsu"),
+        ("이 지은", "Lee, Jieun"),
+        ("남궁민", "Namgung, Min"),
+    ],
+)
+def test_names_of_other_scripts_meet_their_latin_spelling(raw, latin):
+    assert names.parse_full_name(raw) == names.parse_full_name(latin)
+    assert names.parse_full_name(latin).surname.isascii()
+
+
+@pytest.mark.parametrize(
+    ("raw", "latin"),
+    [("طلال", "talal"), ("ياسر", "yasser"), ("שמעון", "shimon"), ("영희", "younghee"), ("وليد", "waleed")],
+)
+def test_guessed_vowels_leave_names_alike(raw, latin):
+    assert JaroWinkler.similarity(text.fold(raw), latin) > 0.75
+    assert text.consonant_code(text.fold(raw))[:2] == text.consonant_code(latin)[:2]
+
+
+@pytest.mark.parametrize(
+    "raw", ["Müller", "Łukasz", "Ñuñez", "Ærø", "Владимир", "١٢٣", "สมชาย", "נ\u05b0", "ー"]
+)
+def test_nothing_of_other_texts_is_lost(raw):
+    assert text.fold(raw)
+    assert text.fold(text.fold(raw)) == text.fold(raw)
+
+
+def test_scripts_do_not_change_texts_of_others():
+    for raw in ("Müller", "ascii", "Владимир", "สมชาย", "१२३", "王杰", "é̱"):
+        assert scripts.spell(raw) is raw

@@ -60,6 +60,7 @@ Results
     tables           clusters, held back, uncertain pairs
     evidence_table   edges with levels and sentences
     explain          why two records are one customer, or are not
+    hinges           what alone holds two records together
     expected         what a model expects of its own clusters
     ids              customer ids that stay
     survivorship     golden values

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from identity.values import Multi
     from identity.version import ModelVersion
 
-_HALF = 0.0
-"""Weight at which a match is as likely as not; edges below it hold nothing together."""
-
 
 @dataclass(frozen=True)
 class Level:
@@ -65,7 +62,7 @@ class PathExplanation:
     """The widest path between two records of one cluster.
 
     ``weakest``: its weakest step. ``bridge``: whether no other edge joins the two sides of that step.
-    ``without``: comparisons of which each alone, were it unknown, would leave no edge between the two sides.
+    ``without``: comparisons of which each alone, were it unknown, would leave two customers (see ``hinges``).
     """
 
     steps: tuple[PairExplanation, ...]
@@ -124,32 +121,33 @@ def score_pair(
         raise NotFoundError(
             "one of the two records is not among the records", hint="expected source:key, as in web:42"
         )
-    encoded = replace(encoded, identifiers=_without(encoded, held))
+    encoded = replace(encoded, identifiers=without_held(encoded, held))
     now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
     scorer = scorer_of(model, encoded, now, FeatureStore())
     return scored(encoded, scorer, rows[:1], rows[1:])
 
 
-def _without(records: RecordSet, held: pa.Table | None) -> dict[tuple[str, str], Multi]:
-    """The identifiers of records without the values that were held back."""
-    from identity.protection import without
+def without_held(records: RecordSet, held: pa.Table | None) -> dict[tuple[str, str], Multi]:
+    """The identifiers of records without the values that were held back and so count for nothing."""
+    from identity.protection import HUB, without
 
     kept = dict(records.identifiers)
     if held is None:
         return kept
     for (kind, namespace), column in records.identifiers.items():
         mine = pc.and_(pc.equal(held["type"], kind), pc.equal(held["namespace"], namespace))
-        values = held.filter(pc.and_(mine, pc.match_substring(held["reason"], "different names")))["value"]
+        values = held.filter(pc.and_(mine, pc.starts_with(held["reason"], HUB)))["value"]
         space = records.spaces[column.space]
         flags = pc.is_in(space.texts, value_set=values.combine_chunks()).to_numpy(zero_copy_only=False)
         kept[kind, namespace] = without(column, flags, space.hashes)
     return kept
 
 
-def path(left: str, right: str, evidence: pa.Table) -> PathExplanation:
+def path(left: str, right: str, evidence: pa.Table, without: Sequence[str] | None = None) -> PathExplanation:
     """Explain how two records of one cluster hang together.
 
-    ``evidence``: at least the edges of their cluster. Raises NotFoundError where no path joins them.
+    ``evidence``: at least the edges of their cluster; ``without``: what ``hinges`` says of the two. Raises
+    NotFoundError where no path joins them.
     """
     if left == right:
         raise UsageError("the two records are the same", hint="name two different records")
@@ -164,10 +162,8 @@ def path(left: str, right: str, evidence: pa.Table) -> PathExplanation:
     weakest = min(steps, key=lambda e: (e.match_weight, e.left, e.right))
     side = _reach([e for e in tree if e is not weakest], weakest.left)
     crossing = [e for e in edges if (e.left in side) != (e.right in side)]
-    without = _counterfactual(crossing)
-    return PathExplanation(
-        tuple(steps), weakest, len(crossing) == 1, without, _sentence(weakest, without, len(crossing))
-    )
+    told = _sentence(weakest, without, len(crossing))
+    return PathExplanation(tuple(steps), weakest, len(crossing) == 1, tuple(without or ()), told)
 
 
 def _explanation(row: Mapping[str, Any]) -> PairExplanation:
@@ -239,27 +235,10 @@ def _reach(edges: Sequence[PairExplanation], start: str) -> set[str]:
     return seen
 
 
-def _counterfactual(crossing: Sequence[PairExplanation]) -> tuple[str, ...]:
-    """Comparisons without which every edge between the two sides would fall below even odds."""
-    gains: dict[str, list[float]] = {}
-    for edge in crossing:
-        for level in edge.levels:
-            gains.setdefault(level.comparison, []).append(edge.match_weight - level.weight)
-    return tuple(
-        sorted(
-            name
-            for name, rest in gains.items()
-            if name != "prior" and len(rest) == len(crossing) and max(rest) <= _HALF
-        )
-    )
-
-
-def _sentence(weakest: PairExplanation, without: tuple[str, ...], crossing: int) -> str:
+def _sentence(weakest: PairExplanation, without: Sequence[str] | None, crossing: int) -> str:
     link = f"the weakest link is {weakest.left} – {weakest.right}: {weakest.reason}"
-    if weakest.kind == "judgement":
-        return f"{link}; without this judgement they are two people"
     if without:
         return f"{link}; without this {' or this '.join(without)} they are two people"
-    if crossing == 1:
-        return f"{link}; no single field holds it"
-    return f"{link}; {crossing - 1} more links join the same two sides"
+    if crossing > 1:
+        return f"{link}; {crossing - 1} more links join the same two sides"
+    return f"{link}; no other link joins the two sides"

@@ -25,6 +25,8 @@ KEPT_COPIES = 12
 """How many of equal records are compared; the rest follow the first."""
 MOST_NAMES = 3
 """Clearly different given names of one cluster from which on it is reported."""
+HUB = "shared by about "
+"""How the reason of a value begins that links nobody because too many people share it."""
 Identifiers = Mapping[tuple[str, str], Multi]
 
 
@@ -44,7 +46,7 @@ class Hubs:
                 kind,
                 namespace,
                 value,
-                f"shared by about {people} different names, more than {limit.max_people}",
+                f"{HUB}{people} different names, more than {limit.max_people}",
                 records,
             )
             for value, people, records in zip(

@@ -15,6 +15,7 @@ from identity import IdentityPolicy, explain, ids, resolve, roles, survivorship
 from identity.comparisons import of_text
 from identity.encode import encode
 from identity.evaluation.evaluate import evaluate
+from identity.hinges import hinges
 from identity.model import Parameters, build
 from identity.version import ModelVersion
 from tests.identity_tools import IDENTIFIERS, TIMESTAMP, day, groups, identifiers, judgements, records, settle
@@ -251,12 +252,16 @@ def test_a_pair_without_evidence_can_be_scored():
 
 
 def test_a_path_names_its_weakest_link_and_what_it_hangs_on():
-    evidence = settle(
-        {"crm:1": {"full_name": "Ada Byron"}, "calls:2": {}, "mail:3": {}},
-        [("crm:1", "phone", "+442079460123"), ("calls:2", "phone", "+442079460123"),
-         ("crm:1", "email", "ada@byron.uk"), ("mail:3", "email", "ada@byron.uk")],
-    ).evidence  # fmt: skip
-    told = explain.path("mail:3", "calls:2", evidence)
+    people = {"crm:1": {"full_name": "Ada Byron"}, "calls:2": {}, "mail:3": {}}
+    rows = [("crm:1", "phone", "+442079460123"), ("calls:2", "phone", "+442079460123"),
+            ("crm:1", "email", "ada@byron.uk"), ("mail:3", "email", "ada@byron.uk")]  # fmt: skip
+    found = settle(people, rows)
+    evidence = found.evidence
+    without = hinges("mail:3", "calls:2", records(people), identifiers(rows), found.version)
+    assert without == ("e-mail", "phone")
+    without = hinges("crm:1", "calls:2", records(people), identifiers(rows), found.version)
+    assert "no other link joins the two sides" in explain.path("mail:3", "calls:2", evidence).sentence
+    told = explain.path("mail:3", "calls:2", evidence, without)
     assert len(told.steps) == 2
     assert told.weakest.levels[0].comparison == "phone"
     assert told.bridge

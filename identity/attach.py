@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identity.components import Flags, Order, RowPairs, Rows, as_order, as_rows, components, stars
-from identity.held import Held
+from identity.held import AMBIGUOUS, Held
 from identity.kernels import graph
 from identity.policy import IdentityPolicy
 from identity.protection import Identifiers
@@ -242,9 +242,8 @@ def _ambiguous(columns: Sequence[_Sightings], owner: Rows) -> list[Held]:
         several = np.zeros(len(column.names), bool)
         several[column.value[(own >= 0) & (own != most[column.value])]] = True
         counts = np.bincount(column.value[several[column.value] & (own < 0)], minlength=len(several))
-        reason = "unnamed records share it with several customers"
         held += [
-            Held("identifier", column.kind, column.namespace, int(column.names[v]), reason, int(counts[v]))
+            Held("identifier", column.kind, column.namespace, int(column.names[v]), AMBIGUOUS, int(counts[v]))
             for v in np.flatnonzero(counts)
         ]
     return held

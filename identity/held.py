@@ -13,6 +13,9 @@ from cdp.schemas import HELD_BACK
 from identity.recordset import RecordSet
 from identity.values import Flags
 
+AMBIGUOUS = "unnamed records share it with several customers"
+"""Why a value links no record without a name, though it counts where named records are compared."""
+
 
 @dataclass(frozen=True)
 class Held:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cdp.cli.main import Context
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
     from identity.explain import PairExplanation
     from warehouse.explain import Explanation
-    from warehouse.lookup import Edge
 
-_JUDGED = 60.0  # a judgement has no weight of its own: it outweighs everything
 _WORDS = {"phone": "phone number", "e-mail": "e-mail address"}
 
 
@@ -36,14 +36,11 @@ def command(context: Context, left: str, right: str, *, chosen: str) -> None:
     from cdp.cli.terminal import printable
     from cdp.lake import Lake
     from warehouse.explain import explain
-    from warehouse.lookup import edges
     from warehouse.release import current
 
     with current(Lake(context.workspace)).open() as release:
         told = explain(release, left, right)
-        found = edges(release, told.left.customer_id) if told.same_customer else []
-        without = counterfactual(told, found)
-    direct = _direct(context, told)
+    direct, without = _weighed(context, told)
     if chosen == "json":
         click.echo(json.dumps(as_data(told, direct, without), ensure_ascii=False, indent=2))
         return
@@ -51,55 +48,45 @@ def command(context: Context, left: str, right: str, *, chosen: str) -> None:
         click.echo(printable(line))
 
 
-def _direct(context: Context, told: Explanation) -> PairExplanation | None:
-    """Compare the two with each other, where the path does not do so already."""
+def _weighed(context: Context, told: Explanation) -> tuple[PairExplanation | None, tuple[str, ...] | None]:
+    """Compare the two with each other, where the path does not do so already, and find what alone joins them."""
     from cdp.lake import Lake
     from cdp.ledger import Ledger
     from cdp.settings import FILE
 
     lake = Lake(context.workspace)
-    shown = len(told.path) == 1 or bool(set(told.left.records) & set(told.right.records))
-    if shown or not lake.ledger_path.is_file() or not lake.path(FILE).is_file():
-        return None
+    shared = bool(set(told.left.records) & set(told.right.records))
+    if shared or not lake.ledger_path.is_file() or not lake.path(FILE).is_file():
+        return None, None
     from pipelines.generations import newest
     from pipelines.pairs import compare
 
     with Ledger(lake.ledger_path, read_only=True) as ledger:
         if newest(ledger) is None:
-            return None
-        anew = not told.same_customer
-        return compare(lake, ledger, told.left.records, told.right.records, anew=anew)
+            return None, None
+        direct = None
+        if len(told.path) != 1:
+            anew = not told.same_customer
+            direct = compare(lake, ledger, told.left.records, told.right.records, anew=anew)
+        return direct, _without(lake, ledger, told)
 
 
-def counterfactual(told: Explanation, found: Sequence[Edge]) -> tuple[str, ...]:
-    """Return the comparisons of which each alone, were it unknown, would leave two people."""
-    import pyarrow as pa
-
+def _without(lake: Lake, ledger: Ledger, told: Explanation) -> tuple[str, ...] | None:
+    """Return what alone joins the two records at the ends of the path; None where it cannot be said."""
     from cdp.errors import CdpError
-    from identity.explain import path
+    from cdp.settings import load
+    from connectors.registry import names
+    from pipelines.hinges import hinges
 
     nodes = {key for edge in told.path for key in (edge.left_record, edge.right_record)}
-    starts = [key for key in told.left.records if key in nodes]
-    goals = [key for key in told.right.records if key in nodes and key not in starts]
-    if not starts or not goals:
-        return ()
-    rows = [
-        {
-            "left_record": edge.left_record,
-            "right_record": edge.right_record,
-            "kind": edge.kind,
-            "match_weight": _JUDGED if edge.match_weight is None else edge.match_weight,
-            "match_probability": edge.match_probability,
-            "reason": edge.reason or edge.kind,
-            "levels": levels(edge.levels),
-        }
-        for edge in found
-        if edge.match_weight is None or edge.match_weight > 0
-    ]
+    starts, goals = ([key for key in side.records if key in nodes] for side in (told.left, told.right))
+    if not told.same_customer or not starts or not goals:
+        return None
     try:
-        return path(starts[0], goals[0], pa.Table.from_pylist(rows)).without
+        settings = load(lake.path("."), names())
+        return hinges(lake, ledger, settings, starts[0], goals[0])
     except CdpError:
-        return ()
+        return None
 
 
 def levels(text: str | None) -> list[dict[str, Any]]:
@@ -119,14 +106,35 @@ def in_words(without: Sequence[str]) -> str:
     'Without this phone number they are two people.'
     >>> in_words(["phone", "surname"])
     'Without any one of these they are two people: phone number, surname.'
+    >>> in_words(["shop (user_id)"])
+    'Without this user id of shop they are two people.'
     """
-    words = [_WORDS.get(name, name) for name in without]
+    words = [_word(name) for name in without]
     if len(words) == 1:
         return f"Without this {words[0]} they are two people."
     return f"Without any one of these they are two people: {', '.join(words)}."
 
 
-def as_data(told: Explanation, direct: PairExplanation | None, without: Sequence[str]) -> dict[str, Any]:
+def _word(name: str) -> str:
+    """Say what a comparison compares; identifiers are named by their namespace, as in ``shop (user_id)``."""
+    namespace, bracket, kind = name.removesuffix(")").partition(" (")
+    of = f" of {namespace}" if namespace != kind else ""
+    words = kind + of if bracket else _WORDS.get(name, name)
+    return words.replace("_", " ")
+
+
+def counterfactual(told: Explanation, without: Sequence[str] | None) -> str:
+    """Say what would hold without the weakest link, or without what alone joins the two."""
+    if without:
+        return in_words(without)
+    if without is None or not (told.without_it or "").startswith("Without this link"):
+        return told.without_it or ""
+    return "No single thing that they have in common is all that joins them."
+
+
+def as_data(
+    told: Explanation, direct: PairExplanation | None, without: Sequence[str] | None
+) -> dict[str, Any]:
     """Return an explanation as plain data; ``levels`` are lists whose weights sum to the match weight."""
     from warehouse.lookup import as_json
 
@@ -135,6 +143,6 @@ def as_data(told: Explanation, direct: PairExplanation | None, without: Sequence
         if edge is not None:
             edge["levels"] = levels(edge["levels"])
     data["pair"] = None if direct is None else direct.to_dict()
-    data["without"] = list(without)
-    data["counterfactual"] = in_words(without) if without else told.without_it
+    data["without"] = list(without or ())
+    data["counterfactual"] = counterfactual(told, without) or None
     return data

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cdp.cli import waterfall
-from cdp.cli.explain import in_words, levels
+from cdp.cli.explain import counterfactual, levels
 
 if TYPE_CHECKING:
     from identity.explain import PairExplanation
-    from warehouse.explain import Explanation
+    from warehouse.explain import Explanation, Shared
     from warehouse.lookup import Edge
 
 
-def page(told: Explanation, direct: PairExplanation | None, without: Sequence[str]) -> Iterator[str]:
+def page(told: Explanation, direct: PairExplanation | None, without: Sequence[str] | None) -> Iterator[str]:
     """Yield the lines of an explanation, at most 80 columns wide but for long names."""
     yield from _one(told, direct, without) if told.same_customer else _two(told, direct)
 
 
-def _one(told: Explanation, direct: PairExplanation | None, without: Sequence[str]) -> Iterator[str]:
+def _one(told: Explanation, direct: PairExplanation | None, without: Sequence[str] | None) -> Iterator[str]:
     yield f"{told.left.text} and {told.right.text} are one person: {told.left.customer_id}."
     yield ""
     if not told.path:
@@ -37,7 +37,7 @@ def _one(told: Explanation, direct: PairExplanation | None, without: Sequence[st
         yield ""
         if len(told.path) > 1:
             yield from _wrapped(f"Weakest link: {_pair(told.weakest)} ({_weight(told.weakest)}).", "")
-        yield from _wrapped(in_words(without) if without else told.without_it or "", "")
+        yield from _wrapped(counterfactual(told, without), "")
     if direct is not None:
         yield ""
         yield f"Compared with each other, {direct.left} ↔ {direct.right}:"
@@ -47,10 +47,7 @@ def _one(told: Explanation, direct: PairExplanation | None, without: Sequence[st
         yield "What speaks against it:"
         for edge in told.against:
             yield from _edge(edge)
-    if told.shared:
-        yield ""
-        yield "Not counted:"
-        yield from _common(told)
+    yield from _not_counted(told.shared)
 
 
 def _two(told: Explanation, direct: PairExplanation | None) -> Iterator[str]:
@@ -69,7 +66,8 @@ def _two(told: Explanation, direct: PairExplanation | None) -> Iterator[str]:
     if told.shared:
         yield ""
         yield "What they have in common:"
-        yield from _common(told)
+        for shared in told.shared:
+            yield from _common(shared)
     if not told.held_back and not told.shared:
         yield ""
         known = "" if direct else ", and no evidence between them is known"
@@ -87,10 +85,25 @@ def _why_not(told: Explanation, direct: PairExplanation) -> str:
     )
 
 
-def _common(told: Explanation) -> Iterator[str]:
-    for shared in told.shared:
-        reason = f": links nobody ({shared.held_back})" if shared.held_back else ""
-        yield from _wrapped(f"{shared.what.replace('_', ' ')} {shared.value}{reason}", "  ")
+def _not_counted(values: Sequence[Shared]) -> Iterator[str]:
+    """Yield the common values that count for nothing, whatever else the records say."""
+    from identity.held import AMBIGUOUS
+
+    values = [shared for shared in values if shared.held_back != AMBIGUOUS]
+    if values:
+        yield ""
+        yield "Not counted:"
+        for shared in values:
+            yield from _common(shared)
+
+
+def _common(shared: Shared) -> Iterator[str]:
+    from identity.held import AMBIGUOUS
+
+    reason = f": links nobody ({shared.held_back})" if shared.held_back else ""
+    if shared.held_back == AMBIGUOUS:
+        reason = ": counts where names are compared; a record without a name is given to neither"
+    yield from _wrapped(f"{shared.what.replace('_', ' ')} {shared.value}{reason}", "  ")
 
 
 def _pair(edge: Edge) -> str:

@@ -102,10 +102,21 @@ def test_customers_stand_for_their_most_alike_records(finished: Path, capsys: Ca
 
 
 def test_what_hangs_on_one_value_is_said(finished: Path, capsys: Capture) -> None:
+    told = explained(finished, capsys, "web:device-0", "web:u1")
+    assert told["without"] == ["web (anonymous_id)"]
+    assert told["counterfactual"] == "Without this anonymous id of web they are two people."
+    assert told["counterfactual"] in page(finished, capsys, "web:device-0", "web:u1")
+
+
+def test_what_holds_by_more_than_one_value_is_not_said_to_hang_on_one(
+    finished: Path, capsys: Capture
+) -> None:
+    """Without the e-mail of theirs a household would share it no more: the names are enough again."""
     told = explained(finished, capsys, "orders:D1", "orders:D2")
-    assert told["without"]
-    assert told["counterfactual"].startswith("Without ")
-    assert "they are two people" in told["counterfactual"]
+    email = next(part for part in told["path"][0]["levels"] if part["comparison"] == "e-mail")
+    assert email["weight"] > told["path"][0]["match_weight"], "less than nothing seems to be left without it"
+    assert told["without"] == []
+    assert "two people" not in told["counterfactual"]
     assert told["counterfactual"] in " ".join(page(finished, capsys, "orders:D1", "orders:D2"))
 
 
@@ -117,3 +128,33 @@ def test_a_judgement_is_the_reason(finished: Path, tmp_path: Path, capsys: Captu
     assert lines[0].endswith("are two people.")
     assert "A judgement keeps them apart, whatever the weights say." in lines
     assert any("kim" in line for line in lines)
+
+
+FAMILY = {
+    "inbox/orders/8.csv": [
+        ORDER_HEAD,
+        "F1,2026-02-11 12:00,F1,Ruth Okafor,family@okafor.example,Lamp,1,30.00",
+        "F2,2026-02-12 12:00,F2,Daniel Brown,family@okafor.example,Lamp,1,30.00",
+        "F3,2026-02-13 12:00,F3,,family@okafor.example,Lamp,1,30.00",
+        "F4,2026-02-13 12:00,F4,Ruth Okafor,family@okafor.example,Lamp,1,30.00",
+    ]
+}
+
+
+def test_an_address_that_counts_between_names_is_not_said_to_link_nobody(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """A family writes from it; an order without a name is given to neither of them."""
+    shop = make_shop(tmp_path / "shop")
+    add_files(shop, FAMILY)
+    run(shop)
+    held = "SELECT reason FROM held_back_identifiers WHERE value LIKE 'family%'"
+    assert rows(shop, held) == [("unnamed records share it with several customers",)]
+    apart = " ".join(" ".join(page(shop, capsys, "orders:F1", "orders:F2")).split())
+    assert "email family@okafor.example: counts where names are compared; a record without a name" in apart
+    assert "links nobody" not in apart
+    told = explained(shop, capsys, "orders:F1", "orders:F4")
+    assert told["same_customer"]
+    assert any(part["comparison"] == "e-mail" and part["weight"] > 0 for part in told["path"][0]["levels"])
+    assert [shared["value"] for shared in told["shared"]] == ["family@okafor.example"]
+    assert not any("Not counted" in line for line in page(shop, capsys, "orders:F1", "orders:F4"))

@@ -183,7 +183,9 @@ def _ties(region: Region, unnamed: Flags, unique: RowPairs) -> Rows:
 def _suspicious(region: Region, policy: IdentityPolicy, labels: Rows) -> list[Held]:
     """Clusters that hold what one person hardly has."""
     several = protection.several_unique(region.identifiers, policy, region.live, labels)
-    return [*several, *protection.many_names(labels, as_rows(region.given), region.names, region.live)]
+    large = protection.oversized(labels, region.live, policy.max_cluster)
+    names = protection.many_names(labels, as_rows(region.given), region.names, region.live)
+    return [*several, *large, *names]
 
 
 def _by_type(joins: list[Joins]) -> list[Joins]:

@@ -25,6 +25,8 @@ KEPT_COPIES = 12
 """How many of equal records are compared; the rest follow the first."""
 MOST_NAMES = 3
 """Clearly different given names of one cluster from which on it is reported."""
+STREETS = 4
+"""How many streets one person may give: homes, gifts to others, slips of the pen. Only more of them are two people."""
 HUB = "shared by about "
 """How the reason of a value begins that links nobody because too many people share it."""
 Identifiers = Mapping[tuple[str, str], Multi]
@@ -32,10 +34,14 @@ Identifiers = Mapping[tuple[str, str], Multi]
 
 @dataclass(frozen=True)
 class Hubs:
-    """Values (codes) shared by more people than their type allows, how many people, on how many live records."""
+    """Values (codes) shared by more people than their type allows, how many people, on how many live records.
+
+    ``people``: different names, and a part of the ``streets``, which are those of records without a name.
+    """
 
     values: Rows
     people: npt.NDArray[np.int64]
+    streets: npt.NDArray[np.int64]
     records: npt.NDArray[np.int64]
 
     def held(self, kind: str, namespace: str, limit: Limit) -> list[Held]:
@@ -46,13 +52,28 @@ class Hubs:
                 kind,
                 namespace,
                 value,
-                f"{HUB}{people} different names, more than {limit.max_people}",
+                f"{HUB}{_counted(people, streets)}, more than {limit.max_people}",
                 records,
             )
-            for value, people, records in zip(
-                self.values.tolist(), self.people.tolist(), self.records.tolist(), strict=True
+            for value, people, streets, records in zip(
+                self.values.tolist(),
+                self.people.tolist(),
+                self.streets.tolist(),
+                self.records.tolist(),
+                strict=True,
             )
         ]
+
+
+def _counted(people: int, streets: int) -> str:
+    """Say who shares a value.
+
+    >>> _counted(7, 3), _counted(500, 2001)
+    ('7 different names', '500 different people, counted by names and by 2001 streets of records without a name')
+    """
+    if streets < STREETS:
+        return f"{people} different names"
+    return f"{people} different people, counted by names and by {streets} streets of records without a name"
 
 
 def hubs(
@@ -61,10 +82,13 @@ def hubs(
     limit: Limit,
     live: Flags,
     touched: Flags | None = None,
+    *,
+    streets: Callable[[Rows], Rows] | None = None,
 ) -> Hubs:
     """Values that more different people share than the limit allows, within its window.
 
     ``people``: a coarse number of each record's name, -1 without one. ``touched``: per value, which to look at.
+    ``streets``: number of the street of each of some records that have no name, -1 without one.
     """
     size = int(column.value.max()) + 1 if len(column.value) else 0
     records = np.bincount(column.value[live[column.record]], minlength=size)
@@ -79,13 +103,22 @@ def hubs(
         span = int(limit.window.total_seconds() * 1e6)
         since = np.where(last < np.iinfo(np.int64).min + span, last, last - span)
         use = use[column.seen[use] >= since[column.value[use]]]
-    use = use[people[column.record[use]] >= 0]
-    _, own = np.unique(people[column.record[use]], return_inverse=True)
-    width = int(own.max()) + 1 if len(own) else 1
-    pairs = np.unique(column.value[use].astype(np.int64) * width + own)
-    count = np.bincount(pairs // width, minlength=size)
+    record, value = column.record[use], column.value[use]
+    count, doors = _different(people[record], value, size), np.zeros(size, np.int64)
+    if streets is not None and len(record):
+        doors = _different(streets(record), value, size)
+        count += doors // STREETS
     found = np.flatnonzero(count > limit.max_people)
-    return Hubs(found.astype(np.int32), count[found], records[found])
+    return Hubs(found.astype(np.int32), count[found], doors[found], records[found])
+
+
+def _different(number: npt.NDArray[np.integer], value: Rows, size: int) -> npt.NDArray[np.int64]:
+    """How many different numbers (-1 is none) each value comes with."""
+    use = number >= 0
+    _, own = np.unique(number[use], return_inverse=True)
+    width = int(own.max()) + 1 if len(own) else 1
+    pairs = np.unique(value[use].astype(np.int64) * width + own)
+    return np.bincount(pairs // width, minlength=size)
 
 
 def without(column: Multi, values: Flags, hashes: Hashes) -> Multi:
@@ -241,6 +274,23 @@ def several_unique(identifiers: Identifiers, policy: IdentityPolicy, live: Flags
             for name, count in zip(names, counts, strict=True)
         ]
     return held
+
+
+def oversized(labels: Rows, live: Flags, most: int) -> list[Held]:
+    """Clusters of more than ``most`` records (0: no limit): what joined them was no comparison of each with each."""
+    size = np.bincount(labels[live], minlength=len(labels))
+    return [
+        Held(
+            "cluster",
+            "size",
+            "",
+            label,
+            f"holds {size[label]} records, more than {most}: unnamed or equal ones, or those of one identifier",
+            int(size[label]),
+        )
+        for label in np.flatnonzero(size > most).tolist()
+        if most
+    ]
 
 
 def many_names(

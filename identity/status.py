@@ -18,7 +18,7 @@ from identity.derived import NAME_KEY
 from identity.growing import longer
 from identity.held import Held
 from identity.kernels.hashing import mix
-from identity.policy import IdentityPolicy
+from identity.policy import IdentityPolicy, Limit
 from identity.protection import Copies, Identifiers
 from identity.recordset import NAME_ROLES, RecordSet
 from identity.values import NO_CODES, Codes, Flags, Hashes, Multi
@@ -67,7 +67,7 @@ def status(records: RecordSet, live: Flags, judged: Codes, policy: IdentityPolic
     identifiers: dict[Name, Multi] = {}
     held: list[Held] = []
     for name, column in sorted(records.identifiers.items()):
-        found = protection.hubs(column, _people(records), policy.limit(name[0]), live)
+        found = _hubs(records, column, policy.limit(name[0]), live)
         hubs[name] = np.zeros(len(records.spaces[column.space]), bool)
         hubs[name][found.values] = True
         identifiers[name] = _without(records, column, hubs[name])
@@ -167,7 +167,7 @@ def _hubs_again(
         own, value = np.unique(column.value[near], return_inverse=True)
         seen = column.seen[near] if len(column.seen) else column.seen
         part = Multi(column.space, column.record[near], value.astype(np.int32), NO_CODES, seen)
-        found = protection.hubs(part, _people(records), policy.limit(name[0]), live)
+        found = _hubs(records, part, policy.limit(name[0]), live)
         found = replace(found, values=own[found.values])
         past = longer(before.hubs.get(name, touched[:0]), len(touched))
         hubs[name] = past & ~touched
@@ -180,10 +180,25 @@ def _hubs_again(
     return hubs, identifiers, held, turned
 
 
-def _people(records: RecordSet) -> Codes:
+def _hubs(records: RecordSet, column: Multi, limit: Limit, live: Flags) -> protection.Hubs:
+    """Values of a column that too many people share, told apart by their names or, without one, by streets."""
+    people = np.full(len(records), -1, np.int32)
     if NAME_KEY in records.keys_only:
-        return records.keys_only[NAME_KEY].codes
-    return np.full(len(records), -1, np.int32)
+        people = records.keys_only[NAME_KEY].codes
+
+    def streets(rows: Codes) -> Codes:
+        found, base = np.full(len(rows), -1, np.int32), 0
+        for role in ("street", "door"):
+            if role in records.columns:
+                own = records.columns[role].codes[rows]
+                found = np.where(own >= 0, own + np.int32(base), found)
+                base += len(records.spaces[records.columns[role].space])
+        for role in NAME_ROLES:
+            if role in records.columns:
+                found[records.columns[role].codes[rows] >= 0] = -1
+        return found
+
+    return protection.hubs(column, people, limit, live, streets=streets)
 
 
 def without_hubs(records: RecordSet, hubs: Mapping[Name, Flags]) -> dict[Name, Multi]:

@@ -190,6 +190,33 @@ def test_a_million_equal_values_would_stay_bounded():
     found = settle({key: {} for key in keys}, [(key, "email", "one@list.org") for key in keys])
     assert len(groups(found)) == 1
     assert found.evidence.num_rows == len(keys) - 1
+    (held,) = found.held_back.to_pylist()
+    assert (held["what"], held["type"], held["value"], held["records"]) == ("cluster", "size", keys[0], 3_000)
+    assert held["reason"].startswith("holds 3000 records, more than 500")
+
+
+def test_an_address_that_many_streets_share_is_a_hub_though_nobody_is_named():
+    keys = [f"shop:{i}" for i in range(60)]
+    streets = {key: {"street": f"{i} Moss Street", "city": "Leeds"} for i, key in enumerate(keys)}
+    rows = [(key, "email", "office@post.org") for key in keys]
+    found = settle(streets, rows)
+    assert all(len(group) == 1 for group in groups(found))
+    (held,) = found.held_back.to_pylist()
+    assert (held["value"], held["records"]) == ("office@post.org", 60)
+    assert "15 different people, counted by names and by 60 streets" in held["reason"]
+    few = {key: streets[key] for key in keys[:19]}
+    assert len(groups(settle(few, rows[:19]))) == 1, "one who sends presents to her friends"
+
+
+def test_somebody_with_many_devices_is_one_customer():
+    """Sessions of the web, each with an anonymous id of its own, and one e-mail: nothing out of the ordinary."""
+    keys = [f"web:{i}" for i in range(300)]
+    rows = [(key, "anonymous_id", "web", key) for key in keys] + [
+        (key, "email", "joan@post.org") for key in keys
+    ]
+    found = settle({key: {} for key in keys}, rows)
+    assert len(groups(found)) == 1
+    assert found.held_back.num_rows == 0
 
 
 def test_equal_names_alone_stay_bounded_and_apart():

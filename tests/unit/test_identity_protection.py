@@ -33,6 +33,25 @@ def multi(size, seen, times=None) -> Multi:
     return Multi("phone", rows[:, 0], rows[:, 1], codes, stamps)
 
 
+@given(st.sets(st.tuples(st.integers(0, 11), st.integers(0, 3)), max_size=30), st.data())
+def test_streets_of_records_without_a_name_count_in_part(seen, data):
+    people = np.array(data.draw(st.lists(st.integers(-1, 2), min_size=12, max_size=12)))
+    street = np.array(data.draw(st.lists(st.integers(-1, 30), min_size=12, max_size=12)))
+    street[people >= 0] = -1
+    found = protection.hubs(
+        multi(12, seen), people, Limit(1), np.ones(12, bool), streets=lambda rows: street[rows]
+    )
+    expected = {}
+    for value in range(4):
+        rows = [r for r, v in seen if v == value]
+        names, streets = {int(people[r]) for r in rows} - {-1}, {int(street[r]) for r in rows} - {-1}
+        count = len(names) + len(streets) // protection.STREETS
+        if count > 1:
+            expected[value] = (count, len(streets))
+    told = zip(found.people.tolist(), found.streets.tolist(), strict=True)
+    assert dict(zip(found.values.tolist(), told, strict=True)) == expected
+
+
 SIGHTINGS = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 3)), max_size=30)
 
 

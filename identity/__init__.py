@@ -8,6 +8,7 @@ The way of the data
     engine           statuses, edges, clusters: all at once, or what a change touches
     policy           what an operator may decide
     warm             compiles every kernel, at set-up
+    together         independent parts by two threads
 Reading and encoding
     roles            any table as records and identifiers
     role_columns     which column means what: by its name, then by its values
@@ -37,6 +38,7 @@ Comparing and weighing
     comparisons      their levels, and the shipped beliefs
     features         what a comparison needs to know of each distinct value
     comparer         levels of pairs of records
+    bounds           what equal and missing values alone tell of a weight
     scorer           weights of pairs, with early exit
     binding          a model version bound to records, or to the few that changed
 Model
@@ -58,6 +60,7 @@ Increments
     compaction       the state without dead rows
 Results
     tables           clusters, held back, uncertain pairs
+    vetoes           joins that a unique identifier barred
     evidence_table   edges with levels and sentences
     explain          why two records are one customer, or are not
     hinges           what alone holds two records together
@@ -68,7 +71,7 @@ Evaluation
     evaluation/      accuracy by a truth, signs without one, errors worth reading, the model report
 Compiled loops
     kernels/         blocks, levels, names, places, strings, sounds, texts, contacts,
-                     hashing, codes, graph, chains, least, buffers
+                     hashing, codes, graph, chains, least, buffers, compiling
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ def code(
     like (the first that fits); ``mute``: letters between two equal sounds that keep them one. Blanks fall away.
     An unusual text becomes empty.
 
+    >>> import pyarrow as pa
     >>> found, unusual = code(pa.array(["knight", "a1"]), {"n": "5", "g": "2", "t": "3"}, [("kn", "n")], "hw")
     >>> found.to_pylist(), unusual.tolist()
     (['n23', ''], [False, True])

@@ -45,6 +45,7 @@ def translate(texts: pa.Array, by: Table, *, tidy: bool = True) -> tuple[pa.Arra
 
     ``tidy``: blanks that are written are single, and none stands at either end.
 
+    >>> import pyarrow as pa
     >>> plain = table(otherwise=32, digits=True, letters=True)
     >>> found, unusual = translate(pa.array([" Ann-Lee  2 ", "Zoë"]), plain)
     >>> found.to_pylist(), unusual.tolist()
@@ -130,6 +131,7 @@ def split_doors(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, Flags]:
     The form: printable ASCII, digits and a blank first; the locality (after the first comma) may be absent.
     The parts of other texts are empty.
 
+    >>> import pyarrow as pa
     >>> [part.to_pylist() for part in split_doors(pa.array(["12 Main St, York", "Moss Ln"]))[:3]]
     [['12', ''], ['Main St', ''], [' York', '']]
     """
@@ -148,6 +150,7 @@ def split_doors(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, Flags]:
 def alike_at_both_ends(texts: pa.Array) -> Flags:
     """Which texts are empty, begin and end with the same byte, or have an end beyond ASCII: ``bool[N]``.
 
+    >>> import pyarrow as pa
     >>> alike_at_both_ends(pa.array(["777", "a17", "", "é1"])).tolist()
     [True, False, True, True]
     """

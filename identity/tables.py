@@ -17,6 +17,7 @@ from identity.model import UNIT, probability
 from identity.scorer import Scorer
 from identity.state import State
 from identity.values import Codes
+from identity.vetoes import vetoes
 
 MOST_UNCERTAIN = 20_000
 _DOUBT = 4.25 * UNIT  # weights within it are probabilities between .05 and .95
@@ -78,5 +79,5 @@ def held_back(state: State, heads: Codes | None = None) -> pa.Table:
         return str(records.keys[int(head)].as_py())
 
     found = held_table(held, key, text)
-    whole = pa.concat_tables([found, placeholders(records, state.live)])
+    whole = pa.concat_tables([found, placeholders(records, state.live), vetoes(state)])
     return whole.sort_by([(name, "ascending") for name in HELD_BACK.names])

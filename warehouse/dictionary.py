@@ -121,11 +121,11 @@ match_probability | DOUBLE   | none   | no | match probability
 reason            | VARCHAR  | direct | no | the reason in words
 levels            | VARCHAR  | direct | no | comparison levels and their weights, JSON
 
-held_back_identifiers | table | One row per identifier value that links nobody (placeholders, values of too many people), and per record or cluster that was held back
-what      | VARCHAR | none   | no | identifier, record or cluster
-type      | VARCHAR | none   | no | of an identifier: email, phone, user_id ...; of a cluster: what is wrong with it
+held_back_identifiers | table | One row per identifier value that links nobody (placeholders, values of too many people), and per record, cluster or pair of records that was held back
+what      | VARCHAR | none   | no | identifier, record, cluster or pair
+type      | VARCHAR | none   | no | of an identifier: email, phone, user_id ...; of a cluster: what is wrong with it; of a pair: of what its customers hold different values
 namespace | VARCHAR | none   | no | where the value of an identifier is unique
-value     | VARCHAR | direct | no | the value; a record_key where what is a record or a cluster
+value     | VARCHAR | direct | no | the value; a record_key where what is a record or a cluster, two of a pair
 reason    | VARCHAR | none   | no | why it links nobody, or not fully
 records   | BIGINT  | none   | no | records that it concerns
 

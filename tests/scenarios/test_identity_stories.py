@@ -128,7 +128,12 @@ def test_08_two_accounts_of_one_site_are_two_customers():
     rows = [(key, "user_id", "web", key[4:]) for key in people] + [
         (key, "email", "lee@chan.hk") for key in people
     ]
-    assert not together(settle(people, rows), *people)
+    found = settle(people, rows)
+    assert not together(found, *people)
+    (held,) = found.held_back.to_pylist()
+    assert (held["what"], held["type"], held["namespace"]) == ("pair", "user_id", "web")
+    assert (held["value"], held["records"]) == ("web:u1 and web:u2", 2)
+    assert "but their customers hold different values of user_id of web" in held["reason"]
     assert together(settle(people, rows, policy=IdentityPolicy(unique=frozenset())), *people)
     assert together(settle(people, rows, [("web:u1", "web:u2", "must_link")]), *people)
 

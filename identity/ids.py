@@ -137,7 +137,9 @@ def _check(con: duckdb.DuckDBPyConnection, next_number: int) -> None:
         raise UsageError(
             f"{rows - keys} records stand in more than one cluster", hint="expected one row per record_key"
         )
-    used = con.sql("""SELECT max(customer_id) FROM (SELECT customer_id FROM given_previous
+    # By number: C100000000 comes after C99999999, though not as a text.
+    used = con.sql("""SELECT arg_max(customer_id, (length(customer_id), customer_id)) FROM (
+                      SELECT customer_id FROM given_previous
                       UNION ALL SELECT previous_customer_id FROM given_redirects)""").fetchall()[0][0]
     if used is not None and number_of(used) >= next_number:
         raise UsageError(
@@ -188,7 +190,7 @@ SELECT p.record_key, p.customer_id AS previous_customer_id, m.customer_id
 FROM given_previous p JOIN id_map m USING (record_key);
 CREATE TEMP TABLE retired AS
 SELECT old.customer_id AS previous_customer_id,
-  arg_min(m.customer_id, (-m.records, m.customer_id)) AS customer_id
+  arg_min(m.customer_id, (-m.records, length(m.customer_id), m.customer_id)) AS customer_id
 FROM (SELECT DISTINCT customer_id FROM given_previous
       WHERE customer_id NOT IN (SELECT customer_id FROM assigned)
         AND customer_id NOT IN (SELECT previous_customer_id FROM given_redirects)) old

@@ -8,6 +8,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal
 
+from cdp.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -52,6 +54,14 @@ class IdentityPolicy:
     ``threshold``: ``"auto"`` or the match probability from which two clusters may be joined.
     ``ambiguous``: what becomes of a record without a name whose only identifiers belong to several people:
     ``"alone"`` keeps it apart, ``"best"`` gives it to the cluster with most sightings of the value.
+
+    Raises UsageError for a threshold of which no match weight can be made.
+
+    >>> IdentityPolicy(threshold=1)
+    Traceback (most recent call last):
+    ...
+    cdp.errors.UsageError: the threshold is 1
+      expected "auto", or a match probability between 0 and 1 (neither of them)
     """
 
     limits: Mapping[str, Limit] = field(default_factory=lambda: DEFAULT_LIMITS)
@@ -61,6 +71,13 @@ class IdentityPolicy:
     threshold: Literal["auto"] | float = "auto"
     ambiguous: Literal["alone", "best"] = "alone"
     max_cluster: int = 500
+
+    def __post_init__(self) -> None:
+        if self.threshold != "auto" and not 0 < self.threshold < 1:
+            raise UsageError(
+                f"the threshold is {self.threshold}",
+                hint='expected "auto", or a match probability between 0 and 1 (neither of them)',
+            )
 
     def limit(self, identifier_type: str) -> Limit:
         """The limit that holds for a type."""

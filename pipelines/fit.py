@@ -15,6 +15,9 @@ from pipelines.records import RecordTables
 from pipelines.stages.resolve import assign_ids, resolve_tables
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from identity.resolution import Resolution
     from identity.version import ModelVersion as Fitted
     from pipelines.session import Session
 
@@ -34,8 +37,9 @@ class Estimate:
 class FitReport:
     """The model in use and the new one on the same records.
 
-    ``moved`` of the ``records`` would change customer; ``merged`` customers would become part of another,
-    ``split`` would lose records to others. ``used``: whether the new one has been taken into use.
+    Compared with the customers as they are, ``moved`` of the ``records`` would change customer; ``merged``
+    customers would become part of another, ``split`` would lose records to others. ``used``: whether the new one
+    has been taken into use.
     """
 
     records: int
@@ -67,35 +71,41 @@ def fit(session: Session, *, use: bool) -> FitReport:
     if generation is None or in_use is None or not session.lake.path(generation.path).is_dir():
         raise UsageError("There are no resolved records yet.", hint="Run `cdp run` first.")
     with session.stage("fit") as counts:
-        tables = _tables(session, generation)
-        resolution = resolve_tables(session, tables, inputs.judgements(session.ledger), None)
+        tables, judged = _tables(session, generation), inputs.judgements(session.ledger)
+        resolution = resolve_tables(session, tables, judged, None)
         assignment, _ = assign_ids(session.ledger, resolution.clusters)
-        version = resolution.version.version
+        new = _estimate(resolution, tables.records.num_rows)
         changes = assignment.changes["change"].to_pylist()
-        is_other = version != in_use.version
+        is_other = new.version != in_use.version
         if is_other:
             _keep(session, resolution.version, tables.records.num_rows, use=use)
         report = FitReport(
             tables.records.num_rows,
-            _estimate(
-                in_use.version,
-                in_use.records,
-                generation.customers,
-                model_description(session.lake, generation),
-            ),
-            _estimate(
-                version,
-                tables.records.num_rows,
-                pc.count_distinct(assignment.id_map["customer_id"]).as_py(),
-                resolution.model,
-            ),
+            _present(session, generation, in_use, tables, judged) if is_other else new,
+            new,
             assignment.moved_records,
             changes.count("merged"),
             changes.count("split"),
             used=use and is_other,
         )
-        counts |= {"model": version, "moved": report.moved, "used": report.used}
+        counts |= {"model": new.version, "moved": report.moved, "used": report.used}
     return report
+
+
+def _present(
+    session: Session,
+    generation: Generation,
+    in_use: models.ModelVersion,
+    tables: RecordTables,
+    judged: pa.Table,
+) -> Estimate:
+    """What the model in use makes of the records: what the newest generation says, if it was made with that model."""
+    if generation.model_version != in_use.version:
+        model = models.load(session.lake, in_use)
+        if model is not None:
+            return _estimate(resolve_tables(session, tables, judged, model), in_use.records)
+    told = model_description(session.lake, generation)
+    return Estimate(in_use.version, in_use.records, generation.customers, *models.estimated(told))
 
 
 def _tables(session: Session, generation: Generation) -> RecordTables:
@@ -104,8 +114,9 @@ def _tables(session: Session, generation: Generation) -> RecordTables:
     return RecordTables(**read, attributed=0, unattributed=0)
 
 
-def _estimate(version: str, fitted_on: int, customers: int, described: dict[str, Any]) -> Estimate:
-    return Estimate(version, fitted_on, customers, *models.estimated(described))
+def _estimate(resolution: Resolution, fitted_on: int) -> Estimate:
+    customers = pc.count_distinct(resolution.clusters["cluster_id"]).as_py()
+    return Estimate(resolution.version.version, fitted_on, customers, *models.estimated(resolution.model))
 
 
 def _keep(session: Session, model: Fitted, records: int, *, use: bool) -> None:

@@ -285,6 +285,29 @@ def test_a_fit_reports_before_it_is_used(shop: Path) -> None:
     assert not fit(shop, use=True).used, "the model in use is the one that these records give"
 
 
+def test_a_model_in_use_before_it_was_run_is_told_by_what_it_makes_of_the_records(shop: Path) -> None:
+    """The newest generation is of the model before: its customers say nothing about the one in use."""
+    again = [order(700 + i, f"Q{i}", *person(i)[1:]) for i in range(6)]
+    add_files(shop, {"inbox/orders/again.csv": [ORDER_HEAD, *again]})
+    run(shop)
+    strict = "identity: {threshold: 0.9999999}\n"
+    config = shop / "cdp.yaml"
+    plain = config.read_text(encoding="utf-8")
+    config.write_text(plain + strict, encoding="utf-8")
+    used = fit(shop, use=True)
+    assert used.old.customers != used.new.customers
+    again = fit(shop)
+    assert again.old == again.new == used.new
+    config.write_text(plain, encoding="utf-8")
+    other = fit(shop)
+    assert other.old.version == used.new.version
+    assert other.old.customers != 0
+    assert run(shop).identity is not None
+    assert ledger_rows(shop, "SELECT customers FROM generations ORDER BY generation DESC LIMIT 1") == [
+        (other.old.customers,)
+    ]
+
+
 def test_a_model_whose_file_is_gone_is_made_again(shop: Path) -> None:
     before = id_map(shop)
     (version,) = versions(shop)

@@ -348,6 +348,25 @@ def test_a_sequence_that_lags_behind_is_refused():
         ids.assign(pa.table({"record_key": ["a", "a"], "cluster_id": ["x", "y"]}), None, 1)
 
 
+def test_ids_are_ordered_by_their_numbers():
+    """Past eight digits, the text of an id says nothing of its age."""
+    previous = pa.table({"record_key": ["a", "b"], "customer_id": ["C99999999", "C100000000"]})
+    with pytest.raises(UsageError, match="C100000000 is in use"):
+        ids.assign(clusters(a="a", b="b"), previous, 100_000_000)
+    found = ids.assign(clusters(a="a", b="a"), previous, 100_000_001)
+    assert set(found.id_map["customer_id"].to_pylist()) == {"C99999999"}
+    old, young, gone = "C99999999", "C100000000", "C100000005"
+    three = pa.table({"record_key": list("abcd"), "customer_id": [old, young, gone, gone]})
+    split = ids.assign(clusters(a="a", b="b", c="a", d="b"), three, 100_000_006)
+    assert split.redirects.to_pylist() == [{"previous_customer_id": gone, "customer_id": old}]
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -0.5, 1.5, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(threshold):
+    with pytest.raises(UsageError, match="the threshold is"):
+        IdentityPolicy(threshold=threshold)
+
+
 # --- survivorship
 
 

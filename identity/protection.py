@@ -285,7 +285,8 @@ def oversized(labels: Rows, live: Flags, most: int) -> list[Held]:
             "size",
             "",
             label,
-            f"holds {size[label]} records, more than {most}: unnamed or equal ones, or those of one identifier",
+            f"holds {size[label]} records, more than the {most} that comparisons may join: they are unnamed or equal, "
+            "or an identifier or judgement joined them",
             int(size[label]),
         )
         for label in np.flatnonzero(size > most).tolist()

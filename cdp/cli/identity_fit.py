@@ -29,7 +29,7 @@ def fit(context: Context, *, use: bool, chosen: str, wait_seconds: float) -> Non
     """Estimate a new model on the present records, and report what it would change.
 
     Nothing changes until it is used: `cdp identity fit --use`, then `cdp run`. Runs keep using one version
-    of the model, and make a new one of their own when the records have doubled since.
+    of the model, and make a new one of their own when the records have doubled since, or say what it does not read.
     """
     from cdp.runs import new_run_id
     from cdp.settings import load

@@ -192,7 +192,7 @@ def test_a_million_equal_values_would_stay_bounded():
     assert found.evidence.num_rows == len(keys) - 1
     (held,) = found.held_back.to_pylist()
     assert (held["what"], held["type"], held["value"], held["records"]) == ("cluster", "size", keys[0], 3_000)
-    assert held["reason"].startswith("holds 3000 records, more than 500")
+    assert held["reason"].startswith("holds 3000 records, more than the 500 ")
 
 
 def test_an_address_that_many_streets_share_is_a_hub_though_nobody_is_named():

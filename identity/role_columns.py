@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import UsageError, nearest
+from identity.columns import is_text
+from identity.kernels.buffers import concat
+from identity.kernels.hashing import hash_texts
 from identity.normalise import contacts, dates
 from identity.policy import DEFAULT_LIMITS
 from identity.role_content import by_content, emails, is_record_type, names_organisations
 from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words, tells_of_an_event
+from identity.values import identity
 
 BIRTH = ("birth_year", "birth_month", "birth_day")
 CONTACTS = frozenset({"email", "phone"})
@@ -20,6 +25,7 @@ CONTACTS = frozenset({"email", "phone"})
 SEVERAL = frozenset({"text", "ignored", *DEFAULT_LIMITS})
 """What may be said of several columns."""
 _SAMPLE = 2_000
+_MANY = 100_000  # rows from which on not all are looked at
 _LONG_TEXT = 80
 _PLAUSIBLE = 0.3  # share of the values that must look like what a header promises
 _BY_CHANCE = (
@@ -240,9 +246,44 @@ def _distinct(column: pa.ChunkedArray) -> int:
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:
-    """Different values that are not blank, from the beginning; from everywhere if it has none there."""
-    for part in (column.slice(0, 50 * _SAMPLE), column):
-        texts = (str(v) for v in pc.unique(pc.drop_null(part)).slice(0, _SAMPLE).to_pylist())
-        if found := sorted(text for text in texts if text.strip()):
+    """Different values that are not blank: those of least hash, so that the order of the rows plays no part."""
+    if column.null_count == len(column):
+        return []
+    texts = _some_texts(column)
+    first = _of_least_hash(hash_texts(texts), _SAMPLE)
+    for size in (_SAMPLE, len(texts)):
+        chosen = texts.take(pa.array(first[:size])).to_pylist()
+        if found := sorted(text for text in chosen if text and text.strip()):
             return found
+        first = _of_least_hash(hash_texts(texts), len(texts))
     return []
+
+
+def _of_least_hash(hashes: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:
+    """Places of different hashes, the least first; at least ``size``, if there are so many."""
+    few = 4 * size
+    if len(hashes) > few:
+        near = np.argpartition(hashes, few)[:few]
+        _, first = np.unique(hashes[near], return_index=True)
+        if len(first) >= size:
+            return near[first]
+    return np.unique(hashes, return_index=True)[1]
+
+
+def _some_texts(column: pa.ChunkedArray) -> pa.Array:
+    """The dictionaries of a column; else its different values, or, where they are many, some by their hash."""
+    if pa.types.is_dictionary(column.type):
+        different = {identity(chunk.dictionary): chunk.dictionary for chunk in column.chunks}
+        return concat([_strings(dictionary) for dictionary in different.values()])
+    if is_text(column.type) and len(column) > _MANY:
+        hashes = hash_texts(column)
+        few = column.filter(pa.array((hashes < np.uint64(_MANY / len(column) * 2.0**64)) & (hashes > 0)))
+        values = pc.unique(few)
+        if len(values) >= _SAMPLE:
+            return _strings(values)
+    return _strings(pc.unique(pc.drop_null(column)))
+
+
+def _strings(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    values = concat(values.chunks) if isinstance(values, pa.ChunkedArray) else values
+    return values if is_text(values.type) else pc.cast(values, pa.string())

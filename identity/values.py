@@ -177,12 +177,12 @@ def _read_dictionaries(chunks: Sequence[pa.DictionaryArray]) -> Coded:
     codes, start = [NO_CODES], 0
     for chunk in chunks:
         own = chunk.dictionary
-        identity = _identity(own)
-        if identity not in parts:
+        which = identity(own)
+        if which not in parts:
             plain = own if pa.types.is_string(own.type) else _texts(pc.cast(own, pa.large_string()))
-            parts[identity] = pc.fill_null(plain, "") if plain.null_count else plain
-            starts[identity], start = start, start + len(own)
-        place = np.int32(starts[identity])
+            parts[which] = pc.fill_null(plain, "") if plain.null_count else plain
+            starts[which], start = start, start + len(own)
+        place = np.int32(starts[which])
         raw = indices(chunk)
         codes.append(np.where(raw >= 0, raw + place, np.int32(-1)) if place else raw)
     whole = np.concatenate(codes)
@@ -192,7 +192,8 @@ def _read_dictionaries(chunks: Sequence[pa.DictionaryArray]) -> Coded:
     return Coded(together.texts, gather(together.codes, whole)).used()
 
 
-def _identity(dictionary: pa.Array) -> tuple[int, ...]:
+def identity(dictionary: pa.Array) -> tuple[int, ...]:
+    """Which memory a dictionary is in: chunks of one file often share one."""
     addresses = [buffer.address if buffer is not None else 0 for buffer in dictionary.buffers()]
     return (dictionary.offset, len(dictionary), *addresses)
 

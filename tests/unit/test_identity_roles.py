@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -243,3 +244,18 @@ def test_a_column_that_is_blank_has_no_values():
 def test_values_that_come_late_are_seen():
     late = ["", *[None] * 99_999, "ada@x.org"]
     assert roles.assign(pa.table({"x1": late}))["x1"].role == "email"
+
+
+@pytest.mark.parametrize("coded", [True, False])
+def test_the_order_of_many_rows_plays_no_part_in_roles(coded):
+    size = 120_000
+    numbers = np.arange(size)
+    contact = [f"p{i}@mail{i % 7}.example" if i % 5 == 0 else f"note {i}" for i in range(size)]
+    table = pa.table({"contact": contact, "born": [f"19{i % 90 + 10}-0{i % 9 + 1}-11" for i in range(size)]})
+    if coded:
+        table = pa.table({name: table[name].dictionary_encode() for name in table.column_names})
+    last = np.argsort(numbers % 5 == 0, kind="stable")  # addresses come after all else
+    orders = [numbers, last, last[::-1]]
+    found = [roles.assign(table.take(pa.array(order))) for order in orders]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["born"].role == "birth_date"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from identity.normalise import contacts, dates
 from identity.policy import DEFAULT_LIMITS
 from identity.role_content import by_content, emails, is_record_type, names_organisations
 from identity.role_names import NAME_HEADERS, NAMES, Role, by_name, header_words, tells_of_an_event
+from identity.together import each
 from identity.values import identity
 
 BIRTH = ("birth_year", "birth_month", "birth_day")
@@ -46,7 +48,9 @@ def assign(table: pa.Table, mapping: Given | None = None, *, id_column: str | No
     Raises UsageError where it names an unknown role or column, or contradicts itself.
     """
     forced = _given(table.column_names, mapping or {}, id_column)
-    samples = {column: _sample(table[column]) for column in table.column_names}
+    samples = dict(
+        zip(table.column_names, each(partial(_sample, column) for column in table.columns), strict=True)
+    )
     found = {
         column: forced[column] if column in forced else _guess(column, table, samples[column])
         for column in table.column_names

@@ -108,12 +108,14 @@ def scale(told: Mapping[str, Any]) -> str:
 
 def increment(told: Mapping[str, Any]) -> str:
     """Cost of batches against a full resolution."""
-    ratio, full = told["ratio"], told["full"]
+    ratio, full, whole = told["ratio"], told["full"], told["command_ratio"]
     return (
         f"{_measured(told)}\n\nA full resolution of {told['records']:,} records took {full['cpu']:.2f} CPU-seconds; "
         f"a batch of {told['updates'][0]['records']:,} new ones {ratio['min']:.1%} to {ratio['max']:.1%} of that (median "
         f"{ratio['median']:.1%}), with the state in memory. After {len(told['updates'])} batches the partition "
-        f"{'was' if told['equal'] else 'was not'} that of a full resolution under the same model.\n"
+        f"{'was' if told['equal'] else 'was not'} that of a full resolution under the same model. As whole commands, "
+        f"from files to files, it was {whole['min']:.1%} to {whole['max']:.1%} of a full one: starting Python and "
+        f"loading compiled code is most of that.\n"
     )
 
 

@@ -106,8 +106,10 @@ def _adjustment(
     """What the frequency of each value of a space adds; ``known``: of the first ones."""
     if frequency is None or space not in records.spaces:
         return None
-    known = np.empty(0, np.int32) if known is None else known
-    return extended(known, frequency.table(records.spaces[space].hashes[len(known) :]))
+    hashes = records.spaces[space].hashes
+    if known is None or not len(known):
+        return frequency.table(hashes)
+    return extended(known, frequency.table(hashes[len(known) :]))
 
 
 def _either(size: int, pairs: Iterable[RowPairs]) -> Flags:

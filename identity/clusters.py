@@ -146,9 +146,12 @@ def cluster(region: Region, score: linkage.Score, policy: IdentityPolicy, thresh
     joins = protection.unique_edges(region.identifiers, policy, live, labels, order)
     stated = _by_type([*attached.edges, *joins])
     inside = linked.edges
-    lowest, (suspicious, ties) = both(
-        lambda: linkage.best_paths(labels, weighed(concat_edges([inside, copies]), stated, judged)),
-        lambda: (_suspicious(region, policy, labels), _ties(region, unnamed, unique)),
+    suspicious, (lowest, ties) = both(
+        lambda: _suspicious(region, policy, labels),
+        lambda: (
+            linkage.best_paths(labels, weighed(concat_edges([inside, copies]), stated, judged)),
+            _ties(region, unnamed, unique),
+        ),
     )
     held = [*divided.held, *linked.held, *attached.held, *suspicious]
     return Clustered(labels, ties, inside, copies, stated, lowest, held)

@@ -43,6 +43,8 @@ class Frequencies:
     hashes: Hashes
     adjustment: Ints
     single: int
+    _made: tuple[Hashes, Ints] | None = field(default=None, repr=False, compare=False)
+    """The very values that were counted, with their adjustments."""
 
     @classmethod
     def of(cls, codes: npt.NDArray[np.int32], hashes: Hashes) -> Frequencies:
@@ -56,10 +58,13 @@ class Frequencies:
         single = int(np.clip(np.rint(np.log2(max(mean, 1e-9)) * UNIT), -_MOST_ADJUSTMENT, _MOST_ADJUSTMENT))
         common = np.flatnonzero(counts > 1)
         order = common[np.argsort(hashes[common])]
-        return cls(hashes[order], bits[order], single)
+        table = np.where(counts > 1, bits, np.int32(single))
+        return cls(hashes[order], bits[order], single, (hashes, table))
 
     def table(self, hashes: Hashes) -> Ints:
         """The adjustment of each value, by its hash."""
+        if self._made is not None and hashes is self._made[0]:
+            return self._made[1]
         found = np.full(len(hashes), self.single, np.int32)
         if len(self.hashes) and len(hashes):
             place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)

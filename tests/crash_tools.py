@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,32 @@ def take_images(workspace: Path, into: Path, work: Callable[[], object]) -> tupl
         work()
     on_step("the end")
     return images, len(steps) - 1
+
+
+def kind(step: str) -> str:
+    """Return a step's name without what differs from file to file and from run to run.
+
+    >>> kind("renamed 000001-62a066a3-profiles-a07a6229/"), kind("rename 1bbe685291c6e928.parquet")
+    ('renamed #-#-profiles-#/', 'rename #.parquet')
+    """
+    return re.sub(r"[0-9a-f]{6,}|\d+", "#", step)
+
+
+def telling(images: Iterable[Image]) -> list[Image]:
+    """Return one image of each kind that leaves another trouble behind.
+
+    After every kind of commit; before every kind of commit, with the files in place that no ledger lists
+    yet; and with one file and one folder half written. Left out are further files of the same kind,
+    other temporary files, and steps before which nothing was written since the last commit.
+    """
+    chosen: dict[str, Image] = {}
+    for image in images:
+        name = kind(image.step)
+        if name.startswith("rename "):
+            name = f"rename a {'folder' if name.endswith('/') else 'file'}"
+        if name.endswith(" committed") or name.startswith("rename"):
+            chosen.setdefault(name, image)
+    return list(chosen.values())
 
 
 def fingerprint(workspace: Path) -> str:

@@ -44,10 +44,11 @@ def test_a_killed_run_leaves_no_trace(tmp_path: Path, undisturbed: tuple[Path, f
     assert list(problems(workspace, expected)) == []
 
 
-@pytest.mark.parametrize("scenario", ["increment", "mapping", "full"])
+@pytest.mark.parametrize("scenario", ["first", "increment", "mapping", "full"])
 def test_every_image_of_every_scenario_recovers(tmp_path: Path, scenario: str) -> None:
     workspace = make_shop(tmp_path / "shop")
-    run(workspace)
+    if scenario != "first":
+        run(workspace)
     if scenario == "increment":
         add_files(workspace, MORE)
     elif scenario == "mapping":

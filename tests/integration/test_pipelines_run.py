@@ -16,6 +16,7 @@ from cdp.ledger import Ledger
 from connectors import outcomes
 from pipelines import overview, quarantine
 from pipelines.checks.model import CheckResult
+from pipelines.report import RunReport
 from pipelines.session import open_session
 from pipelines.stages import land, standardise
 from tests.pipelines_tools import (
@@ -23,6 +24,7 @@ from tests.pipelines_tools import (
     NOW,
     add_files,
     call,
+    copy,
     differences,
     ledger_rows,
     make_shop,
@@ -34,7 +36,21 @@ from tests.pipelines_tools import (
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
+    """A shop before its first run."""
     return make_shop(tmp_path / "shop")
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunReport]:
+    """A shop after its first run, and what that reported. Nobody changes it."""
+    workspace = make_shop(tmp_path_factory.mktemp("first") / "shop")
+    return workspace, run(workspace)
+
+
+@pytest.fixture
+def ran(first_run: tuple[Path, RunReport], tmp_path: Path) -> Path:
+    """A shop after its first run, to change."""
+    return copy(first_run[0], tmp_path / "ran")
 
 
 def edit(shop: Path, old: str, new: str) -> None:
@@ -49,8 +65,8 @@ def reasons(shop: Path) -> dict[str, int]:
         return {reason: count for _, reason, count in quarantine.reasons(ledger)}
 
 
-def test_a_first_run_brings_customers_of_both_sources(shop: Path) -> None:
-    report = run(shop)
+def test_a_first_run_brings_customers_of_both_sources(first_run: tuple[Path, RunReport]) -> None:
+    shop, report = first_run
     assert report.succeeded
     assert (report.landed["web"].landed, report.landed["orders"].landed) == (14, 7)
     found = rows(
@@ -67,8 +83,8 @@ def test_a_first_run_brings_customers_of_both_sources(shop: Path) -> None:
     assert rows(shop, "SELECT count(*) FROM unattributed") == [(1,)]
 
 
-def test_every_envelope_has_one_outcome(shop: Path) -> None:
-    run(shop)
+def test_every_envelope_has_one_outcome(first_run: tuple[Path, RunReport]) -> None:
+    shop, _ = first_run
     with Ledger(Lake(shop).ledger_path, read_only=True) as ledger:
         web, orders = overview.sources(ledger, ["web", "orders"])
     assert (web.landed, web.standardised, web.duplicate, web.superseded, web.quarantined) == (14, 10, 1, 1, 2)
@@ -76,42 +92,40 @@ def test_every_envelope_has_one_outcome(shop: Path) -> None:
     assert reasons(shop) == {"truncated": 1, "unknown_call_type": 1, "bad_amount": 1}
 
 
-def test_a_second_run_does_nothing_and_says_so(shop: Path) -> None:
-    first = run(shop)
-    before = {path: path.stat().st_mtime_ns for path in shop.rglob("*.parquet")}
-    second = run(shop, now=NOW + timedelta(days=1))
+def test_a_second_run_does_nothing_and_says_so(first_run: tuple[Path, RunReport], ran: Path) -> None:
+    _, first = first_run
+    before = {path: path.stat().st_mtime_ns for path in ran.rglob("*.parquet")}
+    second = run(ran, now=NOW + timedelta(days=1))
     assert second.nothing_new
-    assert {path: path.stat().st_mtime_ns for path in shop.rglob("*.parquet")} == before
+    assert {path: path.stat().st_mtime_ns for path in ran.rglob("*.parquet")} == before
     assert [time.stage for time in second.times] == ["plan"]
     assert first.release is not None
-    assert rows(shop, "SELECT version FROM cdp_release") == [(first.release.version,)]
+    assert rows(ran, "SELECT version FROM cdp_release") == [(first.release.version,)]
 
 
-def test_new_files_are_all_that_a_further_run_lands(shop: Path) -> None:
-    run(shop)
-    add_files(shop, {"inbox/web/3.jsonl": [call(40, 0), call(41, 1)]})
-    report = run(shop)
+def test_new_files_are_all_that_a_further_run_lands(ran: Path) -> None:
+    add_files(ran, {"inbox/web/3.jsonl": [call(40, 0), call(41, 1)]})
+    report = run(ran)
     assert list(report.landed) == ["web"]
     assert report.landed["web"].landed == 2
     assert [(r.source, r.envelopes) for r in report.standardised.values()] == [("web", 2)]
-    assert rows(shop, "SELECT count(*) FROM contact_history WHERE event_id IN ('m40', 'm41')") == [(2,)]
+    assert rows(ran, "SELECT count(*) FROM contact_history WHERE event_id IN ('m40', 'm41')") == [(2,)]
 
 
-def test_a_file_that_grows_lands_only_once_per_line(shop: Path) -> None:
-    run(shop)
-    path = shop / "inbox/web/1.jsonl"
+def test_a_file_that_grows_lands_only_once_per_line(ran: Path) -> None:
+    path = ran / "inbox/web/1.jsonl"
     path.write_text(
         path.read_text().replace('{"type": "track", "messageId": "cut\n', "") + call(50, 0) + "\n"
     )
-    run(shop)
-    assert rows(shop, "SELECT count(*) FROM contact_history WHERE event_id = 'm50'") == [(1,)]
+    run(ran)
+    assert rows(ran, "SELECT count(*) FROM contact_history WHERE event_id = 'm50'") == [(1,)]
     assert (
-        rows(shop, "SELECT count(*), count(DISTINCT (source, event_id)) FROM all_events")[0][0]
-        == rows(shop, "SELECT count(DISTINCT (source, event_id)) FROM all_events")[0][0]
+        rows(ran, "SELECT count(*), count(DISTINCT (source, event_id)) FROM all_events")[0][0]
+        == rows(ran, "SELECT count(DISTINCT (source, event_id)) FROM all_events")[0][0]
     )
 
 
-def test_parts_of_the_job_follow_each_other(shop: Path, tmp_path: Path) -> None:
+def test_parts_of_the_job_follow_each_other(shop: Path, first_run: tuple[Path, RunReport]) -> None:
     landed = run(shop, "land")
     assert (landed.standardised, landed.release) == ({}, None)
     assert run(shop, "land").nothing_new
@@ -121,9 +135,7 @@ def test_parts_of_the_job_follow_each_other(shop: Path, tmp_path: Path) -> None:
     published = run(shop, "publish")
     assert published.release is not None
     assert run(shop).nothing_new
-    whole = make_shop(tmp_path / "whole")
-    run(whole)
-    assert differences(shop, whole) == []
+    assert differences(shop, first_run[0]) == []
 
 
 def test_one_source_alone_may_be_run(shop: Path) -> None:
@@ -136,57 +148,51 @@ def test_one_source_alone_may_be_run(shop: Path) -> None:
     assert "orders" in str(error.value.hint)
 
 
-def test_a_change_of_mapping_needs_no_landing(shop: Path, tmp_path: Path) -> None:
-    run(shop)
-    landed = set((shop / "landing").rglob("*.parquet"))
-    edit(shop, "product: product", "product: order_no")
-    report = run(shop)
+def test_a_change_of_mapping_needs_no_landing(ran: Path, tmp_path: Path) -> None:
+    landed = set((ran / "landing").rglob("*.parquet"))
+    edit(ran, "product: product", "product: order_no")
+    report = run(ran)
     assert (report.landed, list(report.standardised)) == ({}, ["orders"])
-    assert set((shop / "landing").rglob("*.parquet")) == landed
-    assert rows(shop, "SELECT DISTINCT product FROM all_events WHERE event_id = 'A1'") == [("A1",)]
-    fresh = make_shop(tmp_path / "fresh", config=(shop / "cdp.yaml").read_text())
+    assert set((ran / "landing").rglob("*.parquet")) == landed
+    assert rows(ran, "SELECT DISTINCT product FROM all_events WHERE event_id = 'A1'") == [("A1",)]
+    fresh = make_shop(tmp_path / "fresh", config=(ran / "cdp.yaml").read_text())
     run(fresh)
-    assert differences(shop, fresh) == []
+    assert differences(ran, fresh) == []
 
 
-def test_a_change_of_the_revision_policy_reaches_what_has_landed(shop: Path) -> None:
-    run(shop)
+def test_a_change_of_the_revision_policy_reaches_what_has_landed(ran: Path) -> None:
     product = "SELECT product FROM all_events WHERE event_id = 'm2'"
-    assert rows(shop, product) == [("Chair",)]
-    edit(shop, 'path: "inbox/web/*"', 'path: "inbox/web/*", on_revision: first')
-    run(shop)
-    assert rows(shop, product) == [("Lamp",)]
-    assert run(shop).nothing_new
+    assert rows(ran, product) == [("Chair",)]
+    edit(ran, 'path: "inbox/web/*"', 'path: "inbox/web/*", on_revision: first')
+    run(ran)
+    assert rows(ran, product) == [("Lamp",)]
+    assert run(ran).nothing_new
 
 
-def test_survivorship_alone_makes_no_new_identities(shop: Path) -> None:
-    run(shop)
-    edit(shop, "exports:", "survivorship: {default: longest}\nexports:")
-    report = run(shop)
+def test_survivorship_alone_makes_no_new_identities(ran: Path) -> None:
+    edit(ran, "exports:", "survivorship: {default: longest}\nexports:")
+    report = run(ran)
     assert report.identity is None
     assert report.release is not None
-    assert rows(shop, "SELECT DISTINCT rule FROM customer_attributions") == [("longest",)]
+    assert rows(ran, "SELECT DISTINCT rule FROM customer_attributions") == [("longest",)]
 
 
-def test_a_new_export_is_written_without_a_new_release(shop: Path) -> None:
-    first = run(shop)
-    edit(shop, "exports: {", "exports: {ids: {dataset: id_map, format: jsonl, purpose: internal}, ")
-    report = run(shop)
+def test_a_new_export_is_written_without_a_new_release(first_run: tuple[Path, RunReport], ran: Path) -> None:
+    _, first = first_run
+    edit(ran, "exports: {", "exports: {ids: {dataset: id_map, format: jsonl, purpose: internal}, ")
+    report = run(ran)
     assert report.release is not None
     assert first.release is not None
     assert (report.release.unchanged, report.release.version) == (True, first.release.version)
-    pointer = (shop / "exports/ids/LATEST").read_text().strip()
-    lines = (shop / "exports/ids" / pointer / "id_map.jsonl").read_text().splitlines()
+    pointer = (ran / "exports/ids/LATEST").read_text().strip()
+    lines = (ran / "exports/ids" / pointer / "id_map.jsonl").read_text().splitlines()
     assert len(lines) == 8
 
 
-def test_everything_again_gives_the_same_release(shop: Path, tmp_path: Path) -> None:
-    run(shop)
-    run(shop, full=True)
-    fresh = make_shop(tmp_path / "fresh")
-    run(fresh)
-    assert len(list((shop / "releases").glob("2*"))) == 2
-    assert differences(shop, fresh) == []
+def test_everything_again_gives_the_same_release(first_run: tuple[Path, RunReport], ran: Path) -> None:
+    run(ran, full=True)
+    assert len(list((ran / "releases").glob("2*"))) == 2
+    assert differences(ran, first_run[0]) == []
 
 
 def test_a_merge_keeps_the_older_id_and_redirects_the_other(shop: Path) -> None:
@@ -276,14 +282,13 @@ def test_a_structural_failure_commits_nothing_of_the_source(shop: Path) -> None:
     assert run(shop).succeeded
 
 
-def test_an_envelope_that_is_lost_fails_the_run(shop: Path) -> None:
-    run(shop)
-    with Ledger(Lake(shop).ledger_path) as ledger, ledger.transaction("tamper"):
+def test_an_envelope_that_is_lost_fails_the_run(ran: Path) -> None:
+    with Ledger(Lake(ran).ledger_path) as ledger, ledger.transaction("tamper"):
         ledger.execute("UPDATE event_files SET envelopes = envelopes - 1 WHERE path LIKE '%source=web%'")
-    add_files(shop, {"inbox/web/3.jsonl": [call(40, 0)]})
+    add_files(ran, {"inbox/web/3.jsonl": [call(40, 0)]})
     with pytest.raises(RunFailedError, match="do not add up"):
-        run(shop)
-    statuses = ledger_rows(shop, "SELECT status FROM runs ORDER BY started_at, rowid")
+        run(ran)
+    statuses = ledger_rows(ran, "SELECT status FROM runs ORDER BY started_at, rowid")
     assert statuses[-1] == ("failed",)
 
 
@@ -314,50 +319,48 @@ def test_a_file_that_cannot_be_read_waits_for_the_next_run(shop: Path) -> None:
     assert run(shop).landed["web"].landed == 4
 
 
-def test_a_landed_file_that_is_gone_is_an_error_with_advice(shop: Path) -> None:
-    run(shop)
-    next((shop / "landing/raw/source=web").rglob("*.parquet")).unlink()
+def test_a_landed_file_that_is_gone_is_an_error_with_advice(ran: Path) -> None:
+    next((ran / "landing/raw/source=web").rglob("*.parquet")).unlink()
     with pytest.raises(CorruptError, match="cannot be read") as error:
-        run(shop, full=True)
+        run(ran, full=True)
     assert "backup" in str(error.value.hint)
-    assert rows(shop, "SELECT count(*) FROM customers") == [(3,)]
+    assert rows(ran, "SELECT count(*) FROM customers") == [(3,)]
 
 
-def test_a_second_run_names_who_holds_the_workspace(shop: Path) -> None:
-    with lock.writer_lock(shop, run_id="r-other"), pytest.raises(LockedError, match="r-other"):
-        run(shop)
-    assert run(shop).succeeded
+def test_a_second_run_names_who_holds_the_workspace(ran: Path) -> None:
+    with lock.writer_lock(ran, run_id="r-other"), pytest.raises(LockedError, match="r-other"):
+        run(ran)
+    assert run(ran).succeeded
 
 
-def test_orphans_of_a_dead_run_are_swept(shop: Path) -> None:
-    run(shop)
+def test_orphans_of_a_dead_run_are_swept(ran: Path) -> None:
     orphans = [
-        shop / "landing/raw/source=web/ingest_date=2026-03-01/0123456789abcdef.parquet",
-        shop / "events/source=web/9.parquet.tmp",
-        shop / "identity/000009-abc/records.parquet",
-        shop / "releases/20270101T000000-000009/cdp.duckdb",
-        shop / "exports/feed/schema=v1/release=x.tmp/a.csv",
+        ran / "landing/raw/source=web/ingest_date=2026-03-01/0123456789abcdef.parquet",
+        ran / "events/source=web/9.parquet.tmp",
+        ran / "identity/000009-abc/records.parquet",
+        ran / "releases/20270101T000000-000009/cdp.duckdb",
+        ran / "exports/feed/schema=v1/release=x.tmp/a.csv",
     ]
     for path in orphans:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
-    assert run(shop).nothing_new
+    assert run(ran).nothing_new
     assert [path for path in orphans if path.exists()] == []
-    assert not (shop / "identity/000009-abc").exists()
+    assert not (ran / "identity/000009-abc").exists()
 
 
-def test_old_generations_and_releases_go(shop: Path) -> None:
-    for number in range(4):
-        add_files(shop, {f"inbox/web/more{number}.jsonl": [call(60 + number, 0)]})
-        run(shop, now=NOW + timedelta(hours=number))
-    run(shop)
-    assert len([path for path in (shop / "identity").glob("0*") if "profiles" not in path.name]) == 2
-    assert len(list((shop / "identity/models").iterdir())) == 1
-    assert len(list((shop / "releases").glob("2*"))) == 2
+def test_old_generations_and_releases_go(ran: Path) -> None:
+    for number in range(1, 4):
+        add_files(ran, {f"inbox/web/more{number}.jsonl": [call(60 + number, 0)]})
+        run(ran, now=NOW + timedelta(hours=number))
+    run(ran)
+    assert len([path for path in (ran / "identity").glob("0*") if "profiles" not in path.name]) == 2
+    assert len(list((ran / "identity/models").iterdir())) == 1
+    assert len(list((ran / "releases").glob("2*"))) == 2
 
 
-def test_the_log_tells_what_was_done_and_names_nobody(shop: Path) -> None:
-    report = run(shop)
+def test_the_log_tells_what_was_done_and_names_nobody(first_run: tuple[Path, RunReport]) -> None:
+    _, report = first_run
     assert report.log is not None
     text = report.log.read_text(encoding="utf-8")
     stages = [json.loads(line)["event"] for line in text.splitlines()]
@@ -366,45 +369,43 @@ def test_the_log_tells_what_was_done_and_names_nobody(shop: Path) -> None:
     assert not any(word in text for word in ("Archer", "baker", "device-", "m12"))
 
 
-def test_the_summary_of_a_run_is_kept(shop: Path) -> None:
-    run(shop)
+def test_the_summary_of_a_run_is_kept(first_run: tuple[Path, RunReport]) -> None:
+    shop, _ = first_run
     ((status, summary),) = ledger_rows(shop, "SELECT status, summary FROM runs")
     found = json.loads(summary)
     assert status == "succeeded"
     assert (found["landed"], found["records"], found["customers"]) == (21, 8, 3)
 
 
-def test_settled_batches_hold_for_every_source(shop: Path) -> None:
-    run(shop)
+def test_settled_batches_hold_for_every_source(first_run: tuple[Path, RunReport]) -> None:
+    shop, _ = first_run
     with Ledger(Lake(shop).ledger_path, read_only=True) as ledger:
         batches = outcomes.counts(ledger)
     assert len(batches) == 2
     assert all(batch.holds and batch.pending == 0 for batch in batches)
 
 
-def test_a_run_that_died_is_marked_when_the_next_one_starts(shop: Path) -> None:
-    run(shop)
-    with Ledger(Lake(shop).ledger_path) as ledger, ledger.transaction("die"):
+def test_a_run_that_died_is_marked_when_the_next_one_starts(ran: Path) -> None:
+    with Ledger(Lake(ran).ledger_path) as ledger, ledger.transaction("die"):
         ledger.execute("UPDATE runs SET status = 'running', finished_at = NULL")
-    run(shop, now=NOW + timedelta(days=1))
-    assert ledger_rows(shop, "SELECT status FROM runs ORDER BY started_at") == [
+    run(ran, now=NOW + timedelta(days=1))
+    assert ledger_rows(ran, "SELECT status FROM runs ORDER BY started_at") == [
         ("abandoned",),
         ("succeeded",),
     ]
 
 
-def test_amounts_are_converted_by_the_rates_that_lie_in_the_workspace(shop: Path) -> None:
-    run(shop)
-    edit(shop, "currency: GBP}", "currency: EUR}")
-    assert rows(run_in(shop), "SELECT DISTINCT amount_base FROM all_events") == [(None,)]
-    (shop / "rates.csv").write_text("date,currency,rate\n2026-01-01,GBP,1.20\n")
-    assert rows(run_in(shop), "SELECT amount_base FROM all_events WHERE event_id = 'A1'") == [
+def test_amounts_are_converted_by_the_rates_that_lie_in_the_workspace(ran: Path) -> None:
+    edit(ran, "currency: GBP}", "currency: EUR}")
+    assert rows(run_in(ran), "SELECT DISTINCT amount_base FROM all_events") == [(None,)]
+    (ran / "rates.csv").write_text("date,currency,rate\n2026-01-01,GBP,1.20\n")
+    assert rows(run_in(ran), "SELECT amount_base FROM all_events WHERE event_id = 'A1'") == [
         (Decimal("56.40"),)
     ]
-    assert rows(shop, "SELECT currency, revenue FROM customers WHERE full_name = 'Ann Archer'") == [
+    assert rows(ran, "SELECT currency, revenue FROM customers WHERE full_name = 'Ann Archer'") == [
         ("EUR", Decimal("56.40"))
     ]
-    assert run(shop).nothing_new
+    assert run(ran).nothing_new
 
 
 def run_in(shop: Path) -> Path:

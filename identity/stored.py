@@ -36,7 +36,7 @@ from identity.status import Status, without_hubs
 from identity.values import Column, Multi, Values
 from identity.version import ModelVersion
 
-FORMAT = 1
+FORMAT = 2
 Parts = dict[str, pa.Table | bytes]
 _Array = npt.NDArray[Any]
 _OUTLINE, _VERSION = "outline", "version"

@@ -26,7 +26,7 @@ from identity.kernels.codes import count
 from identity.model import UNIT, Ints, Model
 from identity.unread import unread
 
-FORMAT = 1
+FORMAT = 2
 _METADATA = b"cdp_model"
 _UNREADABLE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
 Hashes = npt.NDArray[np.uint64]

@@ -330,7 +330,7 @@ def rewritten(path: Path, change: dict[str, object]) -> bytes:
 
 
 DAMAGE = {
-    "has format 2": lambda path: rewritten(path, {"format": 2}),
+    "has format 99": lambda path: rewritten(path, {"format": 99}),
     "is damaged": lambda path: rewritten(path, {"keys": None}),
     "is damaged or no model": lambda path: path.read_bytes()[:-900],
     "is not what was written": lambda path: rewritten(path, {"cap": 3}),

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+HOW_TO = ROOT / "docs" / "how-to"
+NEED_NO_DEMO = ("dedupe-a-file", "land-files", "recover", "review-matches")
+"""How-tos that say nothing of what is in the demo."""
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<info>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )

@@ -16,18 +16,26 @@ from pathlib import Path
 from tests.docs.markdown import ROOT, Block, blocks
 
 SECONDS = 120
+WARM = Path(__file__).with_name("warm.py")
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment in which `cdp` is this checkout's, whatever is installed."""
+def environment(folder: Path, warm: Path | None = None) -> dict[str, str]:
+    """Return an environment in which `cdp` is this checkout's, whatever is installed.
+
+    With ``warm``, the socket of :mod:`tests.docs.warm`, a call is a fork of a process that has the heavy
+    libraries already; without, it is a process of its own.
+    """
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    script = programs / "cdp"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cdp "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
-    python = programs / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
+    python = f'"{sys.executable}"'
+    calls = {
+        "cdp": f"{python} -m cdp" if warm is None else f'{python} -I -S "{WARM}" call "{warm}"',
+        "python": python,
+    }
+    for name, call in calls.items():
+        script = programs / name
+        script.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
     quiet = {"DAGSTER_DISABLE_TELEMETRY": "1", "GX_ANALYTICS_ENABLED": "false"}
     return {**kept, **quiet, "PYTHONPATH": str(ROOT), "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin"}

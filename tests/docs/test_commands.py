@@ -1,4 +1,7 @@
-"""What the README and the tutorial tell the reader to type works as it is printed."""
+"""What the README and the how-tos tell the reader to type on the demo works as it is printed.
+
+The README is run by processes of their own, as a reader would; the how-tos by warm ones (:mod:`tests.docs.warm`).
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,13 @@ import subprocess
 
 import pytest
 
-from tests.docs.markdown import ROOT, Block
+from tests.docs.markdown import HOW_TO, NEED_NO_DEMO, ROOT, Block
 from tests.docs.shell import compare, environment, run_page
 
-HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+ON_THE_DEMO = [page for page in sorted(HOW_TO.glob("*.md")) if page.stem not in NEED_NO_DEMO]
 PEOPLE, EVENTS = "80", "900"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def variables(tmp_path_factory):
-    return environment(tmp_path_factory.mktemp("programs"))
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +32,12 @@ def demo(tmp_path_factory, variables):
     return folder
 
 
-def test_the_commands_of_the_readme_work(demo, variables):
-    assert run_page(ROOT / "README.md", demo, variables) >= 2
+def test_the_commands_of_the_readme_work(demo, tmp_path_factory):
+    cold = environment(tmp_path_factory.mktemp("programs"))
+    assert run_page(ROOT / "README.md", demo, cold) >= 2
 
 
-def test_the_tutorial_works_from_beginning_to_end(tmp_path, variables):
-    assert run_page(ROOT / "docs" / "tutorial.md", tmp_path, variables) >= 8
-
-
-@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ON_THE_DEMO, ids=lambda page: page.stem)
 def test_the_commands_of_a_how_to_work_on_the_demo(page, demo, variables):
     assert run_page(page, demo, variables) >= 1
 

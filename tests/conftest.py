@@ -12,14 +12,26 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 """Larger test data, kept beside the checkout and not in it."""
 
-settings.register_profile("default", max_examples=60, deadline=None)
+EXAMPLES = 60
+"""How many examples Hypothesis tries in `make test` where a test does not say otherwise."""
+
+settings.register_profile("default", max_examples=EXAMPLES, deadline=None)
 settings.register_profile(
     "ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True, database=None
 )
 settings.register_profile(
     "soak", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("long", settings.get_profile("soak"), max_examples=10 * EXAMPLES)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+
+def examples(number: int) -> settings:
+    """Return settings for a dear law: ``number`` examples in `make test`, in proportion more in `make soak`.
+
+    Its file is to be named in tests/soak/test_dear_laws.py.
+    """
+    return settings(max_examples=max(number, number * settings.default.max_examples // EXAMPLES))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity import roles
@@ -16,7 +16,7 @@ from identity.comparer import Usual, bind, plan
 from identity.encode import encode
 from identity.features import FeatureStore
 from tests import reference_levels
-from tests.conftest import SHARED
+from tests.conftest import SHARED, examples
 
 WORDS = (
     "smith smyth smithe schmidt jones jonas johnson anna ann hannah bob robert roberta william will liz jean-luc "
@@ -87,7 +87,7 @@ def levels_are_equal(records, left, right):
     st.lists(st.tuples(st.integers(0, 5), DIGITS), max_size=6),
     st.sets(st.sampled_from(["street", "company", "given_name", "postcode", "city"]), max_size=3),
 )
-@settings(max_examples=300)
+@examples(100)
 def test_levels_equal_those_of_plain_measures(people, emails, phones, absent):
     table = pa.Table.from_pylist([{"record_key": str(i), **p} for i, p in enumerate(people)])
     table = table.drop_columns(sorted(absent))

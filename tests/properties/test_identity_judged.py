@@ -1,4 +1,7 @@
-"""What judgements on records without a name change: nothing where they agree, and no more than they say otherwise."""
+"""What judgements on records without a name change: nothing where they agree, and no more than they say otherwise.
+
+`make test` tries 30 examples of each law, `make soak` ten times as many.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity import resolve
+from tests.conftest import examples
 from tests.identity_tools import groups, identifiers, judgements, records
 
 OWNERS = {
@@ -37,6 +41,7 @@ def agreeing(draw, found, unnamed):
     ]
 
 
+@examples(30)
 @given(OWNED, CALLS, st.data())
 def test_judgements_that_agree_with_the_customers_change_nothing(owned, calls, data):
     people, rows, unnamed = world(owned, calls)
@@ -45,6 +50,7 @@ def test_judgements_that_agree_with_the_customers_change_nothing(owned, calls, d
     assert groups(after) == groups(before)
 
 
+@examples(30)
 @given(OWNED, CALLS, st.data())
 def test_customers_without_a_judged_record_stay_as_they_are(owned, calls, data):
     people, rows, unnamed = world(owned, calls)
@@ -59,6 +65,7 @@ def test_customers_without_a_judged_record_stay_as_they_are(owned, calls, data):
     assert (where[one] is where[other]) == (kind == "must_link")
 
 
+@examples(30)
 @given(st.integers(3, 9), st.booleans(), st.data())
 def test_of_a_customer_a_record_that_is_kept_apart_from_all_others_leaves_alone(size, owned, data):
     """What `cdp identity split RECORD CUSTOMER` says: the others stay together."""

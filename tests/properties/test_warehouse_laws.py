@@ -1,4 +1,7 @@
-"""Laws of the release and its exports: order-free, equal to a slow oracle, and feeds that can be applied."""
+"""Laws of the release and its exports: order-free, equal to a slow oracle, and feeds that can be applied.
+
+An example builds one release or several: `make test` tries eight of each law, `make soak` eighty.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from tests.conftest import examples
 from tests.warehouse_tools import (
     NOW,
     START,
@@ -32,7 +36,7 @@ from warehouse.formats import unescaped
 from warehouse.inputs import REDIRECTS
 
 KEYS = ["web:1", "web:2", "mail:1", "shop:1", "shop:2", "crm:1"]
-SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(examples(8), suppress_health_check=[HealthCheck.too_slow])
 
 customers = st.sampled_from(["C1", "C2", "C3"])
 id_maps = st.fixed_dictionaries(dict.fromkeys(KEYS, customers))
@@ -257,7 +261,7 @@ plain_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_character
 risky_texts = st.builds(lambda mark, rest: mark + rest, st.sampled_from("=+-@\t\r\n＝＋－＠'"), plain_texts)
 
 
-@settings(SLOW, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.none() | plain_texts | risky_texts, min_size=1))
 def test_a_csv_cell_is_no_formula_and_gives_its_text_back(cells):
     import csv

@@ -1,0 +1,34 @@
+"""Laws whose examples are dear: `make test` tries a few, this campaign ten times as many."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.soak
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = (
+    "tests/oracle/test_identity_levels.py",
+    "tests/properties/test_identity_incremental.py",
+    "tests/properties/test_identity_judged.py",
+    "tests/properties/test_landing_laws.py",
+    "tests/properties/test_warehouse_laws.py",
+)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_laws_hold_for_many_more_examples(file: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not soak", file],
+        cwd=ROOT,
+        env={**os.environ, "HYPOTHESIS_PROFILE": "long"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout

@@ -31,7 +31,7 @@ CHECK_GROUPS = {
     "plausibility": "Times and identifiers look as they should.",
 }
 _GROUP_OF = {"structure": "structure", "row": "rows", "warning": "plausibility"}
-_NOT_WORTH_A_RETRY = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT}
+_NOT_WORTH_A_RETRY = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG}
 RETRIES = 2
 RETRY_SECONDS = 5
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,24 @@ class Image:
 
 class Killed(BaseException):
     """The process is dead: no durable step happens any more."""
+
+
+def tell_apart(steps: Sequence[str]) -> list[int]:
+    """Return the places of the steps before which a crash leaves something else than before the step before.
+
+    Nothing reaches the disk from a rename or a commit to the beginning of a transaction, and from there to
+    its commit.
+
+    >>> tell_apart(["rename a", "renamed a", "ledger a", "ledger a commit", "ledger a committed", "write b"])
+    [0, 1, 4, 5]
+    """
+    places = []
+    for place, step in enumerate(steps):
+        before = steps[place - 1] if place else ""
+        inside = step.startswith("ledger ") and not step.endswith(" committed")
+        if not inside or not (before.startswith(("renamed ", "ledger ")) or not before):
+            places.append(place)
+    return places
 
 
 def die_at(number: int, work: Callable[[], object]) -> bool:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipelines.backup import backup
 from tests.pipelines_tools import NOW, add_files, copy, differences, make_shop, run
 
 
-def test_a_restored_workspace_gives_the_same_release(tmp_path):
-    shop = make_shop(tmp_path / "shop")
-    run(shop)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A workspace after a run. Tests take a copy."""
+    workspace = make_shop(tmp_path_factory.mktemp("restore") / "shop")
+    run(workspace)
+    return workspace
+
+
+def test_a_restored_workspace_gives_the_same_release(finished, tmp_path):
+    shop = copy(finished, tmp_path / "shop")
     backup(shop, tmp_path / "backup", now=NOW)
     restored = copy(tmp_path / "backup", tmp_path / "restored")
     run(restored, full=True)
     assert differences(shop, restored) == []
 
 
-def test_so_does_one_whose_quarantine_had_been_replayed(tmp_path):
-    shop = make_shop(tmp_path / "shop")
+def test_so_does_one_whose_quarantine_had_been_replayed(finished, tmp_path):
+    shop = copy(finished, tmp_path / "shop")
     line = "A9,2026-02-06 13:00,C3,Cyd Carver,cyd.carver@mail.example,Vasé,1,9.00"
     head = (shop / "inbox/orders/1.csv").read_text(encoding="utf-8").splitlines()[0]
     (shop / "inbox/orders/3.csv").write_bytes(f"{head}\n{line}\n".encode("cp1252"))
@@ -33,9 +42,8 @@ def test_so_does_one_whose_quarantine_had_been_replayed(tmp_path):
     assert differences(shop, restored) == []
 
 
-def test_a_second_backup_into_the_same_folder_takes_only_what_is_new(tmp_path):
-    shop = make_shop(tmp_path / "shop")
-    run(shop)
+def test_a_second_backup_into_the_same_folder_takes_only_what_is_new(finished, tmp_path):
+    shop = copy(finished, tmp_path / "shop")
     first = backup(shop, tmp_path / "backup", now=NOW)
     add_files(shop, {"inbox/web/3.jsonl": ['{"type":"page","messageId":"n1","anonymousId":"device-9"}']})
     run(shop)

@@ -1,4 +1,7 @@
-"""Laws of encoding: a table at once or in parts, its rows and columns in whatever order, in any form."""
+"""Laws of encoding: a table at once or in parts, its rows and columns in whatever order, in any form.
+
+`make test` tries 30 examples of the dear ones, `make soak` ten times as many.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from identity.encode import append, encode
 from identity.held import placeholders
 from identity.kernels import hashing
 from identity.values import Values
+from tests.conftest import examples
 from tests.encode_tools import COLUMNS, as_texts, dirty_people, same_values, sightings
 
 
@@ -33,6 +37,7 @@ def together(tables):
     return pa.concat_tables(tables, promote_options="default")
 
 
+@examples(30)
 @given(batches(), st.integers(0, 1000))
 def test_parts_that_are_appended_equal_the_whole(parts, seed):
     _, frozen = encode(*dirty_people(seed, 40))
@@ -58,6 +63,7 @@ def told(found):
     return Counter({(r["type"], r["namespace"], r["value"]): r["records"] for r in rows})
 
 
+@examples(30)
 @given(st.integers(0, 1000), st.integers(0, 30), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_plays_no_part(seed, size, chance):
     people, rows = dirty_people(seed, size)
@@ -94,6 +100,7 @@ def by_key(found):
     return columns, several, chosen, dict(zip(keys, made["order"], strict=True))
 
 
+@examples(30)
 @given(st.integers(0, 1000), st.integers(1, 20))
 def test_identifiers_by_dictionary_of_keys(seed, size):
     people, _ = dirty_people(seed, size)

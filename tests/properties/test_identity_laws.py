@@ -1,11 +1,14 @@
-"""Laws of identity that hold for any people, identifiers and judgements."""
+"""Laws of identity that hold for any people, identifiers and judgements.
+
+`make test` tries 15 to 40 examples of each law, `make soak` ten times as many.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity import ids, resolve, survivorship
@@ -13,6 +16,7 @@ from identity.comparer import Usual, bind, plan
 from identity.encode import encode
 from identity.evaluation import evaluate
 from identity.features import FeatureStore
+from tests.conftest import examples
 from tests.identity_tools import groups, identifiers, judgements, records
 
 GIVEN = ["Ada", "Adda", "Bob", "Robert", "Carl", "Karl", "Dora", "J.", "Emmy", "王杰"]
@@ -61,6 +65,7 @@ def by_key(table):
     return table.sort_by([(name, "ascending") for name in table.column_names[:3]])
 
 
+@examples(30)
 @given(inputs(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     people, rows, judged = given_inputs
@@ -82,6 +87,7 @@ def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     assert first.model == second.model
 
 
+@examples(30)
 @given(inputs())
 def test_judgements_always_hold(given_inputs):
     people, rows, judged = given_inputs
@@ -110,6 +116,7 @@ def _closure(pairs):
     return label
 
 
+@examples(30)
 @given(inputs())
 def test_clusters_are_a_partition_named_by_their_smallest_record(given_inputs):
     people, rows, judged = given_inputs
@@ -123,6 +130,7 @@ def test_clusters_are_a_partition_named_by_their_smallest_record(given_inputs):
         assert alone or 0.5 <= row["match_probability"] <= 1.0
 
 
+@examples(30)
 @given(inputs())
 def test_every_weight_is_the_sum_of_its_levels_and_joins_one_cluster(given_inputs):
     people, rows, judged = given_inputs
@@ -137,6 +145,7 @@ def test_every_weight_is_the_sum_of_its_levels_and_joins_one_cluster(given_input
         assert edge["reason"]
 
 
+@examples(30)
 @given(inputs())
 def test_unique_identifiers_veto(given_inputs):
     people, rows, _ = given_inputs
@@ -151,6 +160,7 @@ def test_unique_identifiers_veto(given_inputs):
         assert bridged or len(set().union(*single)) <= 1
 
 
+@examples(30)
 @given(inputs(least=3), st.integers(1, 5))
 def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, chunk):
     people, rows, _ = given_inputs
@@ -164,6 +174,7 @@ def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, c
     assert np.array_equal(whole, np.concatenate(parts, axis=1))
 
 
+@examples(30)
 @given(inputs())
 def test_renamed_columns_of_one_meaning_give_the_same_clusters(given_inputs):
     from identity import roles
@@ -195,8 +206,8 @@ def _clusters(partition):
     return pa.table({"record_key": list(partition), "cluster_id": list(partition.values())})
 
 
+@examples(15)
 @given(st.lists(PARTITION, min_size=1, max_size=6))
-@settings(max_examples=15)
 def test_ids_are_one_to_one_and_never_reused(partitions):
     previous, redirects, number = None, None, 1
     retired: set[str] = set()
@@ -221,8 +232,8 @@ def test_ids_are_one_to_one_and_never_reused(partitions):
         previous, redirects, number = found.id_map, found.redirects, found.next_number
 
 
+@examples(15)
 @given(PARTITION)
-@settings(max_examples=15)
 def test_the_same_clusters_keep_their_ids_and_change_nothing(partition):
     first = ids.assign(_clusters(partition), None, 1)
     again = ids.assign(_clusters(partition), first.id_map, first.next_number, first.redirects)
@@ -257,8 +268,8 @@ def _values(rows):
     )
 
 
+@examples(40)
 @given(OBSERVATIONS, PARTITION, st.sampled_from(survivorship.RULES), st.randoms(use_true_random=False))
-@settings(max_examples=40)
 def test_golden_values_were_said_and_do_not_depend_on_order(rows, partition, rule, random):
     policy = survivorship.SurvivorshipPolicy(default=rule, trust={"crm": 80})
     profiles, chosen = survivorship.merge(_values(rows), _clusters(partition), policy)
@@ -281,6 +292,7 @@ def test_golden_values_were_said_and_do_not_depend_on_order(rows, partition, rul
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
 
 
+@examples(30)
 @given(LABELS)
 def test_accuracy_figures_equal_an_obvious_count(labels):
     truth = pa.table(

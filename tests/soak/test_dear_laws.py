@@ -14,8 +14,10 @@ pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "tests/oracle/test_identity_levels.py",
+    "tests/properties/test_identity_encode_laws.py",
     "tests/properties/test_identity_incremental.py",
     "tests/properties/test_identity_judged.py",
+    "tests/properties/test_identity_laws.py",
     "tests/properties/test_landing_laws.py",
     "tests/properties/test_warehouse_laws.py",
 )

@@ -126,6 +126,29 @@ def emit(
     return _candidates(rows, parts, active, oversize if dirty is None else {})
 
 
+@dataclass(frozen=True)
+class Blocked:
+    """The blocking keys of all active records, how many have each value, and the pairs that follow."""
+
+    keys: list[Key]
+    counts: Counts
+    candidates: Candidates
+
+    @classmethod
+    def of(
+        cls,
+        keys: list[Key],
+        active: Flags,
+        order: Hashes,
+        cap: int,
+        limits: Limits,
+        counts: Counts | None = None,
+    ) -> Blocked:
+        """``counts``: those of ``count(keys, active)``, if they are there already."""
+        counts = counts or count(keys, active)
+        return cls(keys, counts, emit(keys, active, order, cap, counts=counts, limits=limits))
+
+
 _NO_BIT = np.uint32(0)
 _Part = tuple[Rows, Starts, Codes | None]
 

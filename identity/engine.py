@@ -15,7 +15,7 @@ import numpy as np
 
 from identity import keyring
 from identity.binding import Binding
-from identity.candidates import Change, emit, flips
+from identity.candidates import Blocked, Change, emit, flips
 from identity.clusters import Clustered, Region, cluster, given_names, replaced
 from identity.components import Edges, RowPairs, Rows, concat_edges, exchanged, rows_of_components
 from identity.features import FeatureStore
@@ -73,11 +73,12 @@ def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a
     features: FeatureStore,
     progress: Progress = lambda _: None,
     now: Status | None = None,
+    blocked: Blocked | None = None,
 ) -> State:
     """Resolve the live records; ``before``: the state of the rows that stood before, under the same policy.
 
-    Rows of ``before`` keep their numbers; ``live`` says which of them still count. ``now``: their statuses, where
-    everything is resolved and they are known.
+    Rows of ``before`` keep their numbers; ``live`` says which of them still count. ``now`` and ``blocked``: their
+    statuses and candidate pairs, where everything is resolved and they are known.
     """
     progress("hold_back")
     judged = read_judgements(judgements, lambda keys: find_rows(records, live, keys))
@@ -86,14 +87,15 @@ def advance(  # noqa: PLR0913, PLR0917 (each is a part of what a resolution is a
     else:
         were = before.judged.rows
         now, changed = restate(before.status, before.live, were, records, live, judged.rows, policy)
-    keys = keyring.build(version.keys, records, now.identifiers, now.hubs)
+    keys = blocked.keys if blocked else keyring.build(version.keys, records, now.identifiers, now.hubs)
     binding = Binding.of(version, records, now, features, before.adjustments if before else ())
     world = _World(records, live, now, keys, judged, binding, policy, threshold_of(version, policy))
     progress("score")
     if before is None or changed is None:
-        counts = count(keys, now.active)
-        scorer = binding.whole()
-        edges = _all_edges(world, scorer, counts)
+        blocked = blocked or Blocked.of(keys, now.active, records.order, version.cap, version.limits)
+        scorer, counts = binding.whole(), blocked.counts
+        edges = concat_edges(scorer.above(blocked.candidates, world.floor))
+        del blocked
         progress("cluster")
         region = _region(world, edges, _copies(world, now.copies))
         clustered = cluster(region, scorer.for_linkage, policy, world.threshold)
@@ -134,12 +136,6 @@ class _World:
             self.version, self.policy, self.records, self.live, self.now, self.keys, edges, clustered,
             self.judged, self.binding.features, self.binding.adjustments, counts, renewed,
         )  # fmt: skip
-
-
-def _all_edges(world: _World, scorer: Scorer, counts: Counts) -> Edges:
-    active, order, version = world.now.active, world.records.order, world.version
-    candidates = emit(world.keys, active, order, version.cap, counts=counts, limits=version.limits)
-    return concat_edges(scorer.above(candidates, world.floor))
 
 
 def _recounted(before: State, world: _World, changed: Changed) -> Counts:

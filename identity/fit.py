@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from identity import keyring
-from identity.candidates import LIMITS, Key, choose_cap, emit
+from identity.candidates import LIMITS, Blocked, Key, choose_cap, emit
 from identity.comparer import Comparer, Plan, Usual, bind, plan
 from identity.encode import Frozen
 from identity.features import FeatureStore
 from identity.histogram import weight_histogram
 from identity.keyring import coverage
-from identity.keys import Limits, count
+from identity.keys import Counts, Limits, count
 from identity.model import (
     DOUBT,
     Histogram,
@@ -45,6 +45,14 @@ _PART = 1 << 16
 Rows = npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A model version, and the candidate pairs of the records that it was fitted on."""
+
+    version: ModelVersion
+    blocked: Blocked
+
+
 def fit(
     records: RecordSet,
     now: Status,
@@ -53,36 +61,46 @@ def fit(
     threshold: float,
     *,
     limits: Limits = LIMITS,
-) -> ModelVersion:
+) -> Fitted:
     """Choose keys and comparisons, and estimate their weights from the active records."""
     specs = keyring.choose(records)
     keys = keyring.build(specs, records, now.identifiers, now.hubs)
     cap = choose_cap(keys, now.active)
     effective = replace(records, identifiers=dict(now.identifiers))
     chosen = plan(effective)
+    counts = count(keys, now.active)
     (sampled, left, right, one, two), (usual, comparer, frequencies) = both(
-        lambda: _seen(keys, now.active, records.order, cap, limits),
+        lambda: _seen(keys, counts, now.active, records.order, cap, limits),
         lambda: _bound(effective, chosen, features),
     )
-    found = histogram(_levels(comparer, left, right), comparer.comparisons)
     size = int(now.active.sum())
     every = max(size * (size - 1) / 2, 1.0)
     if sampled.share == 1.0:
         one, two = _others(one, two, left, right)
-    random = _levels(comparer, one, two)
-    scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
-    parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
-    model = build(comparer.comparisons, parameters, threshold)
-    told = {**_report(model, scaled, keys, now.active, cap, limits), "there": there(records)}
-    return ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
+    levels, random = _levels(comparer, left, right), _levels(comparer, one, two)
+
+    def estimated() -> tuple[Model, dict[str, Any]]:
+        found = histogram(levels, comparer.comparisons)
+        scaled = Histogram(found.patterns, found.counts / sampled.share, found.of_pair)
+        parameters = estimate(scaled, random, comparer.comparisons, every, max(size, 1))
+        model = build(comparer.comparisons, parameters, threshold)
+        told = {**_report(model, scaled, keys, now.active, cap, limits), "there": there(records)}
+        return model, told
+
+    # Meanwhile the other thread makes ready what the resolution goes on with.
+    blocked, (model, told) = both(
+        lambda: Blocked.of(keys, now.active, records.order, cap, limits, counts), estimated
+    )
+    version = ModelVersion(model, chosen, frequencies, frozen, usual, specs, cap, len(records), limits, told)
+    return Fitted(version, blocked)
 
 
 def _seen(
-    keys: list[Key], active: Flags, order: Hashes, cap: int, limits: Limits
+    keys: list[Key], counts: Counts, active: Flags, order: Hashes, cap: int, limits: Limits
 ) -> tuple[_Sample, Rows, Rows, Rows, Rows]:
     """What is sampled: candidate pairs, and random ones."""
-    sampled = _sampled(keys, active, order, cap, limits)
-    pairs = _pairs(keys, active, order, cap, sampled.rows, limits)
+    sampled = _sampled(keys, counts, active, order, cap, limits)
+    pairs = _pairs(keys, counts, active, order, cap, sampled.rows, limits)
     return sampled, *pairs, *_random(active, order)
 
 
@@ -130,12 +148,13 @@ class _Sample:
     share: float
 
 
-def _sampled(keys: list[Key], active: Flags, order: Hashes, cap: int, limits: Limits) -> _Sample:
+def _sampled(
+    keys: list[Key], counts: Counts, active: Flags, order: Hashes, cap: int, limits: Limits
+) -> _Sample:
     """Rows of least hash, so many that a pair with one of them is one of about 600,000."""
     size = int(active.sum())
     if size <= limits.all_pairs:
         return _Sample(active, 1.0)
-    counts = count(keys, active)
     pairs = 0
     for space in {key.space for key in keys if key.alone}:
         block = counts.spaces[space].astype(np.int64)
@@ -157,10 +176,11 @@ def _scattered(order: Hashes) -> Hashes:
 
 
 def _pairs(
-    keys: list[Key], active: Flags, order: Hashes, cap: int, sampled: Flags, limits: Limits
+    keys: list[Key], counts: Counts, active: Flags, order: Hashes, cap: int, sampled: Flags, limits: Limits
 ) -> tuple[Rows, Rows]:
     dirty = None if sampled is active else sampled
-    parts = [(a.copy(), b.copy()) for a, b in emit(keys, active, order, cap, dirty=dirty, limits=limits)]
+    found = emit(keys, active, order, cap, dirty=dirty, counts=counts, limits=limits)
+    parts = [(a.copy(), b.copy()) for a, b in found]
     empty = [np.empty(0, np.int32)]
     return (
         np.concatenate([part[0] for part in parts] or empty),

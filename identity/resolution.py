@@ -101,12 +101,14 @@ def start(
     progress("hold_back")
     judged = read_judgements(judgements, lambda keys: find_rows(encoded, live, keys))
     now = status(encoded, live, judged.rows, rules)
-    features = FeatureStore()
+    features, blocked = FeatureStore(), None
     if model is None:
         progress("fit")
         wanted = AUTO_THRESHOLD if rules.threshold == "auto" else rules.threshold
-        model = fit(encoded, now, frozen, features, wanted, limits=limits)
-    return advance(None, encoded, live, judgements, rules, model, features, progress, now)
+        fitted = fit(encoded, now, frozen, features, wanted, limits=limits)
+        model, blocked = fitted.version, fitted.blocked
+        del fitted
+    return advance(None, encoded, live, judgements, rules, model, features, progress, now, blocked)
 
 
 def describe(state: State, *, with_evidence: bool = True, progress: Progress = lambda _: None) -> Resolution:

@@ -107,7 +107,8 @@ def _by_dictionary(named: pa.DictionaryArray, keys: pa.Array) -> Codes:
     codes, dictionary = indices(named), named.dictionary
     if dictionary.equals(keys):
         return codes
-    if len(dictionary) > 2 * len(codes) and (codes >= 0).all():  # a part of a larger table brings the keys of the whole
+    # A part of a larger table brings the keys of the whole.
+    if len(dictionary) > 2 * len(codes) and (codes >= 0).all():
         few = np.unique(codes)
         codes, dictionary = np.searchsorted(few, codes).astype(np.int32), dictionary.take(pa.array(few))
     return gather(_places(dictionary, keys), codes)

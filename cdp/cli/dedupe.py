@@ -70,7 +70,7 @@ def command(
         file, {"--out": out, "--evidence": evidence, "--held": held, "--report": report}
     )
     # The engine takes half a second to load: meanwhile the file is read.
-    loading = threading.Thread(target=importlib.import_module, args=("identity.resolution",))
+    loading = threading.Thread(target=_load_engine)
     loading.start()
     try:
         source = table_file.read(file, next(iter(named.get("record_id", [])), None))
@@ -92,6 +92,14 @@ def command(
     if not quiet:
         for line in _summary(resolution, out, time.perf_counter() - started):
             click.echo(line, err=True)
+
+
+def _load_engine() -> None:
+    """Import the engine, and let numba make ready what it needs for the first kernel."""
+    import pyarrow as pa
+
+    importlib.import_module("identity.resolution")
+    importlib.import_module("identity.kernels.hashing").hash_texts(pa.array([""]))
 
 
 def _mapping(given: Sequence[str], id_column: str | None) -> dict[str, list[str]]:

@@ -97,7 +97,7 @@ def test_labelled_people_in_random_batches(shared, name, size):
         live = np.ones(len(encoded), bool)
         if version is None:
             now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
-            version = fit(encoded, now, frozen, FeatureStore(), 0.5)
+            version = fit(encoded, now, frozen, FeatureStore(), 0.5).version
         return engine.advance(None, encoded, live, None, IdentityPolicy(), version, FeatureStore())
 
     present = set(draw.sample(keys, len(keys) // 2))

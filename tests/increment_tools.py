@@ -239,7 +239,7 @@ def fitted(*, late: bool) -> ModelVersion:
     encoded, frozen = encode(records, identifiers)
     live = np.ones(len(encoded), bool)
     now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
-    return fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))
+    return fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6)).version
 
 
 def version_of(setting: Setting) -> ModelVersion:
@@ -275,7 +275,7 @@ def learned(world: World, names: Mapping[str, str]) -> dict[str, Any]:
     encoded, frozen = encode(records, identifiers)
     live = np.ones(len(encoded), bool)
     now = status(encoded, live, np.empty(0, np.int32), IdentityPolicy())
-    version = fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6))
+    version = fit(encoded, now, frozen, FeatureStore(), 0.5, limits=Limits(0, 2, 6)).version
     return told(full(world, Setting(), version, names=names))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +18,9 @@ from identity.recordset import text_column
 from identity.role_columns import BIRTH, CONTACTS, Given, assign
 from identity.role_content import by_content, has_legal_form, is_organisation_type
 from identity.role_names import Role, by_name, header_words
+from identity.together import each
 from identity.values import Flags, read
 
-_THREADS = 2  # Arrow and the kernels let go of the interpreter's lock
 _CODED = frozenset(
     "given_name middle_name surname suffix gender birth_date street street_number city region postcode "
     "country full_name company source".split()
@@ -46,10 +46,8 @@ def prepare(table: pa.Table, mapping: Given | None = None, *, id_column: str | N
     roles = assign(table, mapping, id_column=id_column)
     key_column = next((column for column, role in roles.items() if role.role == "record_id"), None)
     compared = {column: role for column, role in roles.items() if role.role not in ("record_id", "ignored")}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        keyed = pool.submit(lambda: _keys(table[key_column]) if key_column else _row_numbers(table.num_rows))
-        texts = list(pool.map(lambda column: _text(table[column]), compared))
-        keys = keyed.result()
+    keyed = partial(_keys, table[key_column]) if key_column else partial(_row_numbers, table.num_rows)
+    keys, *texts = each([keyed, *(partial(_text, table[column]) for column in compared)])
     columns: dict[str, pa.Array] = {"record_key": keys}
     parts: list[tuple[str, str, pa.Array]] = []
     for (column, role), values in zip(compared.items(), texts, strict=True):

@@ -249,6 +249,6 @@ def _summary(resolution: Resolution, out: Path, seconds: float) -> Iterator[str]
     parts += [f"estimated precision {precision:.1%}"] if precision is not None and joined else []
     yield ""
     yield f"{parts[0]} → {', '.join(parts[1:])}"
-    if resolution.held_back.num_rows:
-        yield f"{resolution.held_back.num_rows:,} values or records held back (--held FILE lists them)"
+    if held := resolution.held_back.num_rows:
+        yield f"Held back: {held:,} (values, records, pairs or customers; --held FILE says which and why)"
     yield f"{out} · {seconds:.1f} s"

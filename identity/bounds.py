@@ -26,8 +26,9 @@ _NOTHING = np.empty((0, 0), np.int32)
 class Bounds:
     """Tables of all comparisons side by side.
 
-    ``codes``: by record, one column per comparison; ``adjustment``: those of all comparisons, one after the other,
-    from ``first`` on; ``bit``: of the step of each comparison. See ``kernels.levels.expect``.
+    ``rows``: the comparisons of each kind; ``codes``: the column of each; ``decided``: by record, the codes of those
+    of kind DECIDED; ``adjustment``: those of all comparisons, one after the other, from ``first`` on; ``bit``: of the
+    step of each comparison. See ``kernels.levels.expect``.
     """
 
     model: Model

@@ -114,4 +114,9 @@ ALTER TABLE generations ADD COLUMN previous_records INTEGER;
 ALTER TABLE generations ADD COLUMN moved_records INTEGER
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2)
+# Batches of the collector: each envelope has the time of its own request, and that is our word on its sender's clock.
+_V3 = """
+ALTER TABLE batches ADD COLUMN collected INTEGER NOT NULL DEFAULT 0
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)

@@ -5,6 +5,7 @@ r"""Settings of a workspace: ``cdp.yaml``, checked and frozen, with errors that 
 2
 """
 
+from cdp.settings.base import duration
 from cdp.settings.load import FILE, load, parse
 from cdp.settings.model import (
     AlertSettings,
@@ -20,7 +21,6 @@ from cdp.settings.model import (
     SurvivorshipSettings,
     TypeRule,
     WorkspaceSettings,
-    duration,
 )
 
 __all__ = [

@@ -7,13 +7,14 @@ made from them. What one key alone cannot tell (names that must exist) is in :mo
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from cdp.settings.base import Duration, Model, SecretName, Texts, texts
+from cdp.settings.collecting import CollectSettings, SignatureSettings
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 RevisionPolicy = Literal["latest", "first", "quarantine"]
 Rule = Literal["most_recent", "most_frequent", "trust", "longest"]
@@ -23,25 +24,6 @@ TraitName = Literal[
     "region", "postcode", "country", "company", "language",
 ]  # fmt: skip
 DatasetName = Literal["customers", "id_map", "identifiers", "consents", "contact_history"]
-Duration = Annotated[
-    str, Field(pattern=r"^[1-9][0-9]*[mhdw]$", title="a duration such as 30m, 12h, 365d or 2w")
-]
-SecretName = Annotated[
-    str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", title="the name of an environment variable, such as CDP_WEB_KEY")
-]
-
-
-def duration(text: str) -> timedelta:
-    """Return the length of a ``Duration``.
-
-    >>> duration("36h"), duration("2w")
-    (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=14))
-    """
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _constant(given: Any) -> Any:
@@ -50,7 +32,7 @@ def _constant(given: Any) -> Any:
     return str(given) if isinstance(given, int | float) else given
 
 
-class ColumnRef(_Model):
+class ColumnRef(Model):
     """A column (dotted paths reach into nested objects), or a constant ``value``."""
 
     column: str | None = Field(
@@ -86,10 +68,6 @@ def _named_refs(given: Any) -> Any:
     return {name: name for name in given} if isinstance(given, list) else given
 
 
-def _texts(given: Any) -> Any:
-    return [given] if isinstance(given, str) else given
-
-
 def _threshold(given: Any) -> Any:
     if given == "auto" or (isinstance(given, int | float) and 0 < given < 1):
         return given
@@ -118,14 +96,9 @@ Refs = Annotated[
     tuple[ColumnRef, ...],
     BeforeValidator(_refs, json_schema_input_type=str | ColumnRef | list[str | ColumnRef]),
 ]
-Texts = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_texts, json_schema_input_type=str | list[str]),
-    Field(title="text, or a list of text"),
-]
 
 
-class TypeRule(_Model):
+class TypeRule(Model):
     """The event type: one word, or decided by a column's value or by what it begins with."""
 
     column: str | None = Field(None, description="Column that decides.")
@@ -148,7 +121,7 @@ def _type_rule(given: Any) -> Any:
     return {"default": given} if isinstance(given, str) else given
 
 
-class EventMapping(_Model):
+class EventMapping(Model):
     """What a row of a file means (connector `files`)."""
 
     type: Annotated[TypeRule, BeforeValidator(_type_rule, json_schema_input_type=str | TypeRule)] = Field(
@@ -184,7 +157,7 @@ class EventMapping(_Model):
     consent_state: Ref | None = Field(None, description="granted or denied.")
 
 
-class SourceSettings(_Model):
+class SourceSettings(Model):
     """One source: which connector reads it, from where, and how its rows are understood."""
 
     name: str = Field("", exclude=True)
@@ -196,6 +169,17 @@ class SourceSettings(_Model):
     description: str | None = Field(None, description="What the source is, for people.")
     write_key_env: SecretName | None = Field(
         None, description="Environment variable with the write key (never the key itself)."
+    )
+    secret_env: Annotated[
+        tuple[SecretName, ...],
+        BeforeValidator(texts, json_schema_input_type=SecretName | list[SecretName]),
+        Field(title="the name of an environment variable, or a list of them"),
+    ] = Field(
+        (),
+        description="Environment variables with the secrets that sign its webhooks; two while one is changed.",
+    )
+    signature: SignatureSettings = Field(
+        default_factory=SignatureSettings, description="How its webhooks are verified (`cdp collect`)."
     )
     timezone: str = Field("", description="IANA zone of times without one; default: the workspace's.")
     region: str = Field(
@@ -235,7 +219,7 @@ class SourceSettings(_Model):
         return self.path or (f"inbox/{self.name}/**/*",)
 
 
-class WorkspaceSettings(_Model):
+class WorkspaceSettings(Model):
     """The workspace: one tenant."""
 
     name: str = Field(description="Name of the workspace.")
@@ -244,7 +228,7 @@ class WorkspaceSettings(_Model):
     currency: str = Field("", description="ISO 4217 code of amount_base.")
 
 
-class OwnSettings(_Model):
+class OwnSettings(Model):
     """Our own addresses: they set the direction and never become customers."""
 
     phones: tuple[str, ...] = Field((), description="Our phone numbers.")
@@ -253,14 +237,14 @@ class OwnSettings(_Model):
     handles: tuple[str, ...] = Field((), description="Our names on social networks.")
 
 
-class LimitSettings(_Model):
+class LimitSettings(Model):
     """How many people may share a value before it stops being evidence."""
 
     max: int = Field(ge=1, description="Distinct people.")
     window: Duration | None = Field(None, description="Within which time: 365d.")
 
 
-class IdentitySettings(_Model):
+class IdentitySettings(Model):
     """How records become customers."""
 
     limits: dict[IdentifierName, LimitSettings] = Field(
@@ -283,7 +267,7 @@ class IdentitySettings(_Model):
         return self.model_dump(exclude={"changed_alert"})
 
 
-class SurvivorshipSettings(_Model):
+class SurvivorshipSettings(Model):
     """Which value of an attribute becomes the golden one."""
 
     default: Rule = Field("most_recent", description="Rule of every attribute that has none of its own.")
@@ -294,7 +278,7 @@ class SurvivorshipSettings(_Model):
     )
 
 
-class ExportSettings(_Model):
+class ExportSettings(Model):
     """A named export."""
 
     dataset: DatasetName = Field("customers", description="What is exported.")
@@ -306,7 +290,7 @@ class ExportSettings(_Model):
     min_probability: float = Field(0.0, ge=0, le=1, description="Least match probability of a customer.")
 
 
-class ReleaseSettings(_Model):
+class ReleaseSettings(Model):
     """Published releases."""
 
     keep: int = Field(2, ge=2, description="How many releases stay.")
@@ -315,7 +299,7 @@ class ReleaseSettings(_Model):
     )
 
 
-class AlertSettings(_Model):
+class AlertSettings(Model):
     """When a run warns."""
 
     quarantined_share: float = Field(
@@ -326,7 +310,7 @@ class AlertSettings(_Model):
     )
 
 
-class Settings(_Model):
+class Settings(Model):
     """The whole of ``cdp.yaml``."""
 
     version: Literal[1] = Field(1, description="Version of this file's format.")
@@ -346,6 +330,9 @@ class Settings(_Model):
     release: ReleaseSettings = Field(default_factory=ReleaseSettings, description="Published releases.")
     schedule: str = Field("0 3 * * *", description="Cron of the daily run, in the workspace's time zone.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="When a run warns.")
+    collect: CollectSettings = Field(
+        default_factory=CollectSettings, description="The collector (`cdp collect`)."
+    )
 
     @model_validator(mode="before")
     @classmethod

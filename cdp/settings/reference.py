@@ -64,6 +64,8 @@ def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
         ("exports.<name>", "ExportSettings"),
         ("release", "ReleaseSettings"),
         ("alerts", "AlertSettings"),
+        ("collect", "CollectSettings"),
+        ("sources.<name>.signature", "SignatureSettings"),
     ):
         yield path, f"`{path}`", definitions[name]
 

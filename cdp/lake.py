@@ -22,6 +22,9 @@ COMPRESSION_LEVEL = 3
 
 CONFIG_FILE = "cdp.yaml"
 ZONES = ("landing", "events", "identity", "releases", "exports")
+WAL = "landing/wal"
+"""What the collector has acknowledged and not yet landed: no ledger lists it, and no sweep touches it."""
+SWEPT = ("landing/raw", "landing/quarantine", "events", "identity")
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Lake:
         """Write a raw or quarantine table (``cdp.schemas.RAW``, ``QUARANTINE``)."""
         return self.write_parquet(relative, table, dictionary=RAW_DICTIONARY_COLUMNS)
 
-    def sweep(self, listed: set[str], *, zones: Iterable[str] = ("landing", "events", "identity")) -> int:
+    def sweep(self, listed: set[str], *, zones: Iterable[str] = SWEPT) -> int:
         """Remove files of these zones that are not ``listed`` (relative paths); return how many."""
         swept = 0
         for zone in zones:

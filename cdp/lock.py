@@ -1,4 +1,4 @@
-"""One writer per workspace: an advisory lock that the kernel frees when its holder dies."""
+"""Advisory locks that the kernel frees when their holder dies: of a workspace's writer, and of landing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import IO
 from cdp.errors import LockedError
 
 LOCK_FILE = ".lock"
+LANDING_LOCK_FILE = ".landing.lock"
+COLLECTOR_LOCK_FILE = ".collector.lock"
 _POLL_SECONDS = 0.2
 
 
@@ -36,17 +38,13 @@ def writer_lock(workspace: Path, *, run_id: str, wait_seconds: float = 0.0) -> I
     path = workspace / LOCK_FILE
     deadline = time.monotonic() + wait_seconds
     with path.open("a+", encoding="utf-8") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise LockedError(
-                        f"The workspace {workspace} is in use by {_holder(handle)}.",
-                        hint="Wait for that run to end, or call again with --wait SECONDS.",
-                    ) from None
-                time.sleep(_POLL_SECONDS)
+        while not _try(handle):
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"The workspace {workspace} is in use by {_holder(handle)}.",
+                    hint="Wait for that run to end, or call again with --wait SECONDS.",
+                )
+            time.sleep(_POLL_SECONDS)
         handle.seek(0)
         handle.truncate()
         json.dump({"pid": os.getpid(), "run_id": run_id}, handle)
@@ -56,3 +54,30 @@ def writer_lock(workspace: Path, *, run_id: str, wait_seconds: float = 0.0) -> I
         finally:
             handle.seek(0)
             handle.truncate()
+
+
+@contextlib.contextmanager
+def landing_lock(workspace: Path) -> Iterator[None]:
+    """Hold the lock of landing for the time of one batch, from its intent to its commit.
+
+    A run and the collector land beside each other, batch by batch. Whoever holds this lock knows that a
+    file in ``landing/`` which the ledger does not list belongs to nobody alive.
+    """
+    with (workspace / LANDING_LOCK_FILE).open("a+", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def collector_lock(workspace: Path) -> Iterator[bool]:
+    """Try to be the one collector of a workspace: yield whether this process is it."""
+    with (workspace / COLLECTOR_LOCK_FILE).open("a+", encoding="utf-8") as handle:
+        yield _try(handle)
+
+
+def _try(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

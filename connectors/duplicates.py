@@ -49,11 +49,18 @@ class Known:
         self._connection = connection
         self._files: list[LandedFile] = []
         self._hashes: list[pa.ChunkedArray] = []
-        for file in landed:
-            self._hashes.append(
-                pq.ParquetFile(lake.path(file.path)).read(columns=["event_hash"])["event_hash"]
-            )
-            self._files.append(file)
+        self.follow(landed)
+
+    def follow(self, landed: Sequence[LandedFile]) -> None:
+        """Know exactly these files: read those that are new, forget those that are gone."""
+        known = dict(zip(self._files, self._hashes, strict=True))
+        if landed == self._files:
+            return
+        self._files = list(landed)
+        self._hashes = [known[file] if file in known else self._read(file) for file in landed]
+
+    def _read(self, file: LandedFile) -> pa.ChunkedArray:
+        return pq.ParquetFile(self._lake.path(file.path)).read(columns=["event_hash"])["event_hash"]
 
     def add(self, file: LandedFile, table: pa.Table) -> None:
         """Take in a file that has just been written."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -149,11 +149,19 @@ def _raw_table(
     columns = {name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")}
     columns |= {"event_id": event_ids, "event_hash": hashes, "origin_row": table["row"]}
     columns |= {"payload": table["payload"], "fingerprint": table["fingerprint"]}
-    return _table(readable.connector, context, columns, _shas(table["item"], items))
+    kinds = _of_items(table["item"], [item.kind for item in items], pa.string())
+    if kinds is not None:
+        columns["type"] = pc.coalesce(columns["type"], kinds)
+    return _table(readable.connector, context, columns, table["item"], items)
 
 
-def _shas(item_of: pa.Array | pa.ChunkedArray, items: Sequence[Item]) -> pa.Array | pa.ChunkedArray:
-    return pc.take(pa.array([item.sha for item in items], pa.string()), item_of)
+def _of_items(
+    item_of: pa.Array | pa.ChunkedArray, values: Sequence[Any], type_: pa.DataType
+) -> pa.Array | pa.ChunkedArray | None:
+    """Return for each row what its item says; None where no item says anything."""
+    if all(value is None for value in values):
+        return None
+    return pc.take(pa.array(values, type_), item_of)
 
 
 def _quarantine_table(
@@ -175,7 +183,10 @@ def _quarantine_table(
         "fingerprint": pa.array([ids.fingerprint(piece.payload) for _, piece in pieces], pa.binary(16)),
     }
     item_of = pa.array([item for item, _ in pieces], pa.int32())
-    table = _table(readable.connector, context, columns, _shas(item_of, items))
+    kinds = _of_items(item_of, [item.kind for item in items], pa.string())
+    if kinds is not None:
+        columns["type"] = kinds
+    table = _table(readable.connector, context, columns, item_of, items)
     for name in ("reason", "detail", "context"):
         values = pa.array([getattr(piece, name) for _, piece in pieces], pa.string())
         table = table.append_column(QUARANTINE.field(name), values)
@@ -186,7 +197,8 @@ def _table(
     connector: Connector,
     context: EnvelopeContext,
     columns: dict[str, pa.Array | pa.ChunkedArray],
-    origin_shas: pa.Array | pa.ChunkedArray,
+    item_of: pa.Array | pa.ChunkedArray,
+    items: Sequence[Item],
 ) -> pa.Table:
     constants = {
         "source": context.source,
@@ -197,10 +209,13 @@ def _table(
         "schema_version": RAW_SCHEMA_VERSION,
         "content_type": connector.content_type,
     }
-    count = len(origin_shas)
+    count = len(item_of)
     values = {
         name: pa.repeat(pa.scalar(value, RAW.field(name).type), count) for name, value in constants.items()
     }
+    received = _of_items(item_of, [item.received_us for item in items], pa.int64())
+    if received is not None:
+        values["received_at"] = received.cast(TIMESTAMP)
     values |= columns
-    values["origin_file_sha"] = origin_shas
+    values["origin_file_sha"] = pc.take(pa.array([item.sha for item in items], pa.string()), item_of)
     return pa.table([values[name] for name in RAW.names], schema=RAW)

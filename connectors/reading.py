@@ -25,19 +25,30 @@ MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
 GATHERED_BYTES = 128 * 1024 * 1024
 
 
-@dataclass
+@dataclass(slots=True)
 class Item:
-    """A source item: the SHA-256 of its bytes, and how often each content has been seen in it."""
+    """A source item: the SHA-256 of its bytes, and how often each content has been seen in it.
+
+    A request of the collector besides has the time at which it came (microseconds since 1970), the
+    ``kind`` that its path or a header said, which is the type of what has none, and a ``salt``: contents
+    are equal only under one salt.
+    """
 
     sha: str
-    seen: Counter[bytes] = field(default_factory=Counter)
+    received_us: int | None = None
+    kind: str | None = None
+    salt: bytes = b""
+    seen: Counter[bytes] | None = None
 
     def event_id(self, canonical: bytes) -> str:
         """Return the id made from content; equal contents of one item are told apart by their count."""
-        key = hashlib.sha256(canonical).digest()[:16]
+        if self.seen is None:
+            self.seen = Counter()
+        content = self.salt + canonical
+        key = hashlib.sha256(content).digest()[:16]
         occurrence = self.seen[key]
         self.seen[key] += 1
-        return ids.content_event_id(canonical, occurrence)
+        return ids.content_event_id(content, occurrence)
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""Backup: the two SQLite files first, through SQLite's own backup, then the files that they list.
+"""Backup: what has not landed yet, the two SQLite files through SQLite's own backup, then what they list.
 
 A backup taken while a run works is whole: files are never changed once written, and whatever the
-copied ledger lists was there before it.
+copied ledger lists was there before it. Write-ahead segments of a collector go first: one that lands
+meanwhile is in both, which landing it again finds out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from cdp import durable
 from cdp.errors import CorruptError, UsageError
-from cdp.lake import CONFIG_FILE, Lake
+from cdp.lake import CONFIG_FILE, WAL, Lake
 from cdp.ledger import Ledger, timestamp
 from pipelines import models
 from pipelines.workspace import RATES
@@ -54,10 +55,11 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
     if into.exists() and any(into.iterdir()) and not (into / MANIFEST).is_file():
         raise UsageError(f"{into} is not empty and holds no earlier backup.", hint="Name another folder.")
     durable.make_directory(into)
+    unlanded = _copy_unlanded(lake, into)
     for name in (lake.ledger_path.name, SERVE):
         if (workspace / name).is_file():
             _copy_sqlite(workspace / name, into / name)
-    copied, kept, size = 0, 0, 0
+    copied, kept, size = len(unlanded), 0, sum(unlanded)
     for relative in _listed(workspace, into):
         source, target = workspace / relative, into / relative
         if not source.is_file():
@@ -71,6 +73,23 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
     manifest = {"created_at": timestamp(now), "files": copied + kept, "bytes": size}
     durable.write_bytes(into / MANIFEST, json.dumps(manifest, indent=1).encode())
     return BackupReport(into, copied + kept, size, kept)
+
+
+def _copy_unlanded(lake: Lake, into: Path) -> list[int]:
+    """Copy the segments that wait to be landed; return their sizes."""
+    names = {path.name for path in lake.path(WAL).glob("*")}
+    for old in sorted((into / WAL).glob("*")):
+        if old.name not in names:
+            durable.remove(old)
+    sizes: list[int] = []
+    for name in sorted(names):
+        target = into / WAL / name
+        try:
+            _copy(lake.path(WAL) / name, target)
+        except FileNotFoundError:  # it has landed since
+            continue
+        sizes.append(target.stat().st_size)
+    return sizes
 
 
 def _listed(workspace: Path, into: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cdp.lake import Lake
+from cdp.lake import SWEPT, Lake
 from cdp.ledger import Ledger
 from cdp.lock import LOCK_FILE
 
@@ -181,7 +181,7 @@ def _orphans(lake: Lake, ledger: Ledger) -> Finding:
     known = listed(lake, ledger)
     found = [
         path
-        for zone in ("landing", "events", "identity")
+        for zone in SWEPT
         for path in lake.path(zone).rglob("*")
         if path.is_file() and path.relative_to(lake.root).as_posix() not in known
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdp import durable
-from cdp.lake import Lake
+from cdp.lake import SWEPT, Lake
 from cdp.ledger import Ledger
+from cdp.lock import landing_lock
 from pipelines import models
 
 GENERATIONS_KEPT = 2
@@ -38,10 +39,11 @@ def identity_folders(ledger: Ledger) -> list[str]:
 
 
 def orphans(lake: Lake, ledger: Ledger) -> int:
-    """Remove what the ledger does not list; return how many files went. The caller holds the lock."""
-    swept = lake.sweep(listed(lake, ledger))
-    for zone in (lake.path("identity"), lake.path("events"), lake.path("landing")):
-        _remove_empty_folders(zone)
+    """Remove what the ledger does not list; return how many files went. The caller holds the writer lock."""
+    with landing_lock(lake.root):  # what a collector lands right now is listed, or not yet written
+        swept = lake.sweep(listed(lake, ledger))
+        for folder in SWEPT:
+            _remove_empty_folders(lake.path(folder))
     for zone in (lake.releases, lake.exports):
         for leftover in sorted(zone.rglob(f"*{durable.TEMPORARY_SUFFIX}")):
             durable.remove(leftover)

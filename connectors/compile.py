@@ -186,7 +186,7 @@ def _identifier_values(mapping: Mapping, context: SourceContext) -> list[tuple[s
     return values
 
 
-def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
+def events_query(mapping: Mapping, context: SourceContext, file_id: int, *, collected: bool = False) -> str:
     """Return the query over table ``mapped`` (of ``mapped_query``, identifiers normalised).
 
     Its rows have every column of ``cdp.schemas.EVENTS`` and besides ``doc``, ``envelope_event_id``
@@ -200,15 +200,14 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
     by_direction = BY_DIRECTION in mapping.event_type
     channel = "coalesce(c_channel, envelope_channel)" if "channel" in mapping.columns else "envelope_channel"
     instant = times.parse("occurred_text", timezone=context.timezone, region=context.region)
-    received = times.parse("received_text", timezone="UTC", region=None)
     return f"""
         WITH timed AS (
           SELECT *, {instant.instant} AS own_time, {instant.ambiguous} AS is_ambiguous,
-            {received.instant if mapping.skew == "payload_received_at" else "NULL::TIMESTAMPTZ"} AS payload_received_at
+            {_received(mapping, collected=collected)} AS skew_received_at
           FROM mapped),
         {_worded(given) if by_direction else ""}
         placed AS (
-          SELECT *, coalesce(payload_received_at - (envelope_sent_at - own_time), own_time, envelope_received_at)
+          SELECT *, coalesce(skew_received_at - (envelope_sent_at - own_time), own_time, envelope_received_at)
               AS event_time, {direction} AS event_direction{value_columns}
           FROM {"worded" if by_direction else "timed"})
         SELECT {quote(context.source)} AS source, {_event_id(mapping)} AS event_id, {file_id}::BIGINT AS file_id,
@@ -220,6 +219,15 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int) -> str:
           doc, envelope_event_id, {_fate(mapping)} AS fate
         FROM placed
     """
+
+
+def _received(mapping: Mapping, *, collected: bool) -> str:
+    """Return SQL of when somebody trusted received the event: we ourselves, or the server that exported it."""
+    if mapping.skew == "none":
+        return "NULL::TIMESTAMPTZ"
+    if collected:
+        return "envelope_received_at"
+    return times.parse("received_text", timezone="UTC", region=None).instant
 
 
 def _default_direction() -> str:

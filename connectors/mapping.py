@@ -98,7 +98,8 @@ class Mapping:
       envelopes that share it fold into one event (amounts and lines add up, the earliest time
       and the first text stand).
     - ``skew``: ``payload_received_at`` corrects the sender's clock where the payload itself says
-      when it was received (``received_field`` names that field) and the envelope when it was sent.
+      when it was received (``received_field`` names that field) and the envelope when it was sent;
+      what came over HTTP was received when it came, whatever it says itself.
     """
 
     version: int

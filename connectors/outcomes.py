@@ -40,7 +40,10 @@ _READ_COLUMNS = [name for name in QUARANTINE.names if name not in ("event_hash",
 
 @dataclass(frozen=True)
 class PendingFile:
-    """A landed file whose events under the mapping in use do not exist yet."""
+    """A landed file whose events under the mapping in use do not exist yet.
+
+    ``collected``: its envelopes came over HTTP, each with the time of its own request.
+    """
 
     file_id: int
     source: str
@@ -48,6 +51,7 @@ class PendingFile:
     sha16: str
     ingest_date: str
     rows: int
+    collected: bool = False
 
 
 def pending(
@@ -60,7 +64,8 @@ def pending(
     """
     found = ledger.rows(
         """
-        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows FROM files AS f
+        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, b.collected
+        FROM files AS f JOIN batches AS b USING (batch_id)
         WHERE f.source = :source AND f.zone = 'raw' AND (:day IS NULL OR f.ingest_date = :day)
           AND (:again OR NOT EXISTS (SELECT 1 FROM event_files AS e
             WHERE e.file_id = f.file_id AND e.mapping_hash = :mapping AND e.current))
@@ -68,7 +73,7 @@ def pending(
         """,
         {"source": source, "mapping": mapping_hash, "day": ingest_date, "again": again},
     )
-    return [PendingFile(**dict(row)) for row in found]
+    return [PendingFile(**{**dict(row), "collected": bool(row["collected"])}) for row in found]
 
 
 def read_raw(lake: Lake, file: PendingFile) -> pa.Table:
@@ -279,6 +284,12 @@ FROM batches AS b LEFT JOIN per_file AS p USING (batch_id)
 WHERE b.state = 'landed' AND (:source IS NULL OR b.source = :source)
 GROUP BY b.batch_id ORDER BY b.batch_id
 """
+
+
+def landed_batches(ledger: Ledger, source: str) -> frozenset[str]:
+    """Return the ids of the batches of a source that have landed."""
+    found = ledger.rows("SELECT batch_id FROM batches WHERE state = 'landed' AND source = ?", (source,))
+    return frozenset(row[0] for row in found)
 
 
 def counts(ledger: Ledger, source: str | None = None) -> list[BatchCounts]:

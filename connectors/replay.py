@@ -39,7 +39,8 @@ def files(
     """
     found = ledger.rows(
         """
-        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows FROM files AS f
+        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, b.collected
+        FROM files AS f JOIN batches AS b USING (batch_id)
         WHERE f.source = :source AND f.zone = 'quarantine' AND CASE WHEN :mapping IS NULL
           THEN EXISTS (SELECT 1 FROM current_outcomes AS c WHERE c.file_id = f.file_id AND c.outcome = 'quarantined')
           ELSE EXISTS (SELECT 1 FROM event_files AS e WHERE e.file_id = f.file_id)
@@ -49,7 +50,7 @@ def files(
         """,
         {"source": source, "mapping": mapping_hash, "again": again},
     )
-    return [PendingFile(**dict(row)) for row in found]
+    return [PendingFile(**{**dict(row), "collected": bool(row["collected"])}) for row in found]
 
 
 def reread(
@@ -60,7 +61,7 @@ def reread(
     lake: Lake,
     ledger: Ledger,
     *,
-    file_id: int,
+    file: PendingFile,
     skip: pa.Array,
 ) -> StandardisedBatch:
     """Return what the pieces of a quarantine file (``cdp.schemas.QUARANTINE``) are read as today."""
@@ -72,13 +73,18 @@ def reread(
     landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
     with connect() as connection:
         known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed], connection)
-        repeated = known.check(raw, file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
+        repeated = known.check(raw, file.file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
     for row, is_repeated in zip(rows, repeated.to_pylist(), strict=True):
         if is_repeated:
             fates[row] = ("duplicate", "landed_since")
     fresh = pc.invert(repeated) if len(repeated) else repeated
     batch = standardise(
-        raw.filter(fresh), connector, context, file_id=file_id, rows=pa.array(rows, pa.int64()).filter(fresh)
+        raw.filter(fresh),
+        connector,
+        context,
+        file_id=file.file_id,
+        rows=pa.array(rows, pa.int64()).filter(fresh),
+        collected=file.collected,
     )
     done = {*batch.events["raw_row"].to_pylist(), *batch.outcomes["raw_row"].to_pylist()}
     rest = [

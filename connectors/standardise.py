@@ -65,12 +65,13 @@ def standardise(
     file_id: int,
     skip: pa.Array | None = None,
     rows: pa.Array | None = None,
+    collected: bool = False,
 ) -> StandardisedBatch:
     """Return the events of a raw table (``cdp.schemas.RAW``); ``skip`` lists raw rows to leave out.
 
-    ``rows`` gives the raw row of each table row where that is not its position. Every raw row that
-    is not skipped is either part of an event or has exactly one outcome (``ignored`` or
-    ``quarantined``, with its reason).
+    ``rows`` gives the raw row of each table row where that is not its position. ``collected`` says that
+    ``received_at`` is when each came over HTTP (see ``Mapping.skew``). Every raw row that is not skipped is
+    either part of an event or has exactly one outcome (``ignored`` or ``quarantined``, with its reason).
     """
     rows = pa.array(range(raw.num_rows), pa.int64()) if rows is None else rows
     table = raw.append_column("raw_row", rows)
@@ -80,7 +81,10 @@ def standardise(
         return StandardisedBatch(EVENTS.empty_table(), OUTCOMES.empty_table(), _MEMBERS.empty_table())
     documents, failed = _documents(table, connector)
     with connect() as connection:
-        placed = _placed(connection, documents, connector.mapping, context, file_id)
+        mapped = _mapped(connection, documents, connector.mapping, context)
+        connection.register("mapped", mapped)
+        query = events_query(connector.mapping, context, file_id, collected=collected)
+        placed = connection.sql(query).to_arrow_table()
         events = _events(connection, placed, connector.mapping)
     members = placed.filter(pc.is_null(placed["fate"])).select(_MEMBERS.names).cast(_MEMBERS)
     return StandardisedBatch(
@@ -121,22 +125,17 @@ def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Tabl
     return documents, pa.Table.from_pylist(failed, schema=OUTCOMES)
 
 
-def _placed(
-    connection: duckdb.DuckDBPyConnection,
-    documents: pa.Table,
-    mapping: Mapping,
-    context: SourceContext,
-    file_id: int,
+def _mapped(
+    connection: duckdb.DuckDBPyConnection, documents: pa.Table, mapping: Mapping, context: SourceContext
 ) -> pa.Table:
-    """Evaluate the mapping; return events and non-events alike, with their ``fate``."""
+    """Evaluate the expressions of the mapping, and normalise the identifiers."""
     connection.register("documents", documents)
     mapped = connection.sql(mapped_query(mapping, context)).to_arrow_table()
     for column in identifier_columns(mapping):
         position = mapped.schema.get_field_index(column.name)
         normalised = normalise_array(column.type, mapped.column(position), context.region)
         mapped = mapped.set_column(position, column.name, normalised)
-    connection.register("mapped", mapped)
-    return connection.sql(events_query(mapping, context, file_id)).to_arrow_table()
+    return mapped
 
 
 def _events(connection: duckdb.DuckDBPyConnection, placed: pa.Table, mapping: Mapping) -> pa.Table:

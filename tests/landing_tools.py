@@ -102,7 +102,7 @@ class Landing:
                     self.context,
                     self.lake,
                     ledger,
-                    file_id=file.file_id,
+                    file=file,
                     skip=skip,
                 )
                 outcomes.commit(self.lake, ledger, file, batch, mapping_hash=in_use, run_id=run_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,14 +19,15 @@ from pipelines.session import Session
 from warehouse.inputs import REDIRECTS
 
 
-def account(session: Session, name: str, *, waiting: bool) -> CheckResult:
+def account(session: Session, name: str, *, settled: Collection[str] = ()) -> CheckResult:
     """Check that every envelope of every batch of source ``name`` is accounted for exactly once.
 
-    Unless ``waiting``, none may be without an outcome. Raises :class:`RunFailedError` for the first
+    None of the batches ``settled`` may be without an outcome; the others still wait for theirs, such as
+    those that a collector lands right now. Raises :class:`RunFailedError` for the first
     batch that does not add up, after the ledger has it among the checks.
     """
     batches = outcomes.counts(session.ledger, name)
-    wrong = [batch for batch in batches if not batch.holds or (batch.pending and not waiting)]
+    wrong = [batch for batch in batches if not batch.holds or (batch.pending and batch.batch_id in settled)]
     result = CheckResult(
         "envelopes_add_up",
         "structure",

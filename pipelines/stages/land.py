@@ -33,7 +33,7 @@ def land(session: Session, name: str) -> LandingReport:
             run_id=session.run_id,
             progress=lambda _, size: advance(size),
         )
-        account(session, name, waiting=True)
+        account(session, name)
         counts |= {
             "files": sum(batch.origins for batch in report.batches),
             "landed": report.landed,
@@ -46,7 +46,9 @@ def land(session: Session, name: str) -> LandingReport:
 
 def is_pending(session: Session, name: str) -> bool:
     """Say whether source ``name`` has input that has not landed, or a batch that a dead run began."""
-    left = session.ledger.value("SELECT 1 FROM batches WHERE source = ? AND state = 'intent' AND NOT collected", (name,))
+    left = session.ledger.value(
+        "SELECT 1 FROM batches WHERE source = ? AND state = 'intent' AND NOT collected", (name,)
+    )
     return left is not None or bool(new_files(session, name))
 
 

@@ -97,6 +97,7 @@ def standardise_source(
     Raises :class:`RunFailedError` where a structural check fails (nothing of those files commits)
     or where envelopes do not add up.
     """
+    landed = outcomes.landed_batches(session.ledger, name)
     files = pending_files(session, name, days=days, again=again, quarantined=quarantined)
     with session.stage("standardise", name) as counts:
         work = _Work(session, name, check)
@@ -107,7 +108,7 @@ def standardise_source(
                     work.run(group)
                     advance(sum(file.rows for file in group))
         settled = _settle(session, name, [file.file_id for file in files])
-        accounted = check_stage.account(session, name, waiting=False)
+        accounted = check_stage.account(session, name, settled=landed)
         report = work.report(len(files), settled, accounted)
         if files:
             quality.record(session, report.checks)
@@ -170,11 +171,16 @@ class _Work:
         lake, ledger = self.session.lake, self.session.ledger
         raw = outcomes.read_raw(lake, file)
         if not file.path.startswith(QUARANTINE_ZONE):
-            return standardise(raw, self.connector, self.context, file_id=file.file_id, skip=skip)
+            return standardise(
+                raw,
+                self.connector,
+                self.context,
+                file_id=file.file_id,
+                skip=skip,
+                collected=file.collected,
+            )
         source = self.session.settings.sources[self.name]
-        return replay.reread(
-            raw, source, self.connector, self.context, lake, ledger, file_id=file.file_id, skip=skip
-        )
+        return replay.reread(raw, source, self.connector, self.context, lake, ledger, file=file, skip=skip)
 
     def _checked(self, batches: Sequence[StandardisedBatch]) -> list[StandardisedBatch]:
         """Return the batches without the events that failed a check of rows."""

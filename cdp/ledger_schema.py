@@ -119,4 +119,16 @@ _V3 = """
 ALTER TABLE batches ADD COLUMN collected INTEGER NOT NULL DEFAULT 0
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
+# Whose events must not land: keyed hashes of identifiers, never the identifiers (cdp.suppression).
+# ``namespace``: '' for a global type, NULL for every namespace. A removed entry stays, with who and when.
+_V4 = """
+CREATE TABLE suppression_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL);
+
+CREATE TABLE suppressions (
+  suppression_id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL, type TEXT NOT NULL, namespace TEXT,
+  added_at TEXT NOT NULL, added_by TEXT NOT NULL, reason TEXT,
+  held_back INTEGER NOT NULL DEFAULT 0, last_held_at TEXT, removed_at TEXT, removed_by TEXT);
+CREATE UNIQUE INDEX standing_suppressions ON suppressions (hash) WHERE removed_at IS NULL
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)

@@ -7,6 +7,7 @@ anywhere leaves either the whole batch or an intent and orphans, which the next 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,20 +16,22 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp import ids
+from cdp import ids, suppression
 from cdp.lake import Lake, StoredFile, raw_path
 from cdp.ledger import Ledger, timestamp
 from connectors.duplicates import Known, LandedFile, Verdict
 from connectors.envelopes import EnvelopeContext, seal
 from connectors.protocol import Chunk, Connector
 from connectors.reading import Gathered, Item
+from connectors.suppression import HeldBack
 
 if TYPE_CHECKING:
     import duckdb
 
     from cdp.settings import SourceSettings
 
-HeldBack = Callable[[pa.Table], pa.BooleanArray]
+HoldBack = Callable[[pa.Table], HeldBack]
+"""Says which rows of a raw table (``cdp.schemas.RAW``) must not land: :class:`connectors.suppression.Gate`."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class _Part:
 class Lander:
     """What landing a source keeps from batch to batch: above all which ids are known.
 
-    Every batch is opened and committed under ``cdp.lock.landing_lock``. ``held_back`` says which rows of a
-    raw table (``cdp.schemas.RAW``) must not land (suppression): they are counted and go nowhere.
+    Every batch is opened and committed under ``cdp.lock.landing_lock``. The rows that
+    ``held_back`` names are counted and go nowhere.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Lander:
         lake: Lake,
         ledger: Ledger,
         connection: duckdb.DuckDBPyConnection,
-        held_back: HeldBack | None = None,
+        held_back: HoldBack | None = None,
     ) -> None:
         self.source, self.connector, self.lake, self.ledger = source, connector, lake, ledger
         self.connection, self.held_back = connection, held_back
@@ -113,6 +116,7 @@ class Batch:
         self.parts: list[_Part] = []
         self.repeated: list[tuple[int, int]] = []
         self.suppressed = 0
+        self.suppressed_by: Counter[bytes] = Counter()
         self.next_file_id = int(
             lander.ledger.value("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'files'") or 0
         )
@@ -172,10 +176,11 @@ class Batch:
         if self.lander.held_back is None or not raw.num_rows:
             return raw
         held = self.lander.held_back(raw)
-        if not held.true_count:
+        if not held.rows.true_count:
             return raw
-        self.suppressed += held.true_count
-        return raw.filter(pc.invert(held))
+        self.suppressed += held.rows.true_count
+        self.suppressed_by.update(held.entries)
+        return raw.filter(pc.invert(held.rows))
 
     def _write(self, table: pa.Table, zone: str) -> None:
         """Write a part, unless its very bytes have landed before."""
@@ -231,6 +236,7 @@ class Batch:
                     self.batch_id,
                 ),
             )
+            suppression.record(ledger, self.suppressed_by, now=self.received_at)
             for part in self.parts:
                 is_duplicate, is_quarantined = self._commit_part(part)
                 duplicates += is_duplicate

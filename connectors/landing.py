@@ -16,7 +16,7 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.lock import landing_lock
 from connectors import inbox
-from connectors.batch import Batch, HeldBack, LandedBatch, Lander, Origin
+from connectors.batch import Batch, HoldBack, LandedBatch, Lander, Origin
 from connectors.protocol import Connector, SplitContext
 from connectors.reading import Item
 
@@ -59,13 +59,12 @@ def land(
     now: datetime,
     run_id: str,
     progress: Progress = _silent,
-    held_back: HeldBack | None = None,
+    held_back: HoldBack | None = None,
 ) -> LandingReport:
     """Land every new or changed input file of ``source``; return what it brought.
 
-    A file that cannot be read is reported and left for the next
-    run; bad data inside a file land in quarantine, each with its reason. ``held_back``: see
-    :class:`connectors.batch.Lander`.
+    A file that cannot be read is reported and left for the next run; bad data inside a file land in
+    quarantine, each with its reason. ``held_back``: see :class:`connectors.batch.Lander`.
     """
     report = LandingReport(source.name)
     known_cursors = ledger.rows("SELECT origin, cursor FROM cursors WHERE source = ?", (source.name,))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdp import suppression
 from cdp.duck import connect
 from cdp.lake import Lake
 from cdp.ledger import Ledger
@@ -22,11 +23,12 @@ from connectors.outcomes import PendingFile
 from connectors.protocol import Connector, SplitContext
 from connectors.reading import Gathered, Item
 from connectors.standardise import StandardisedBatch, standardise
+from connectors.suppression import held_back
 
 if TYPE_CHECKING:
     from cdp.settings import SourceSettings
 
-LANDED_BEFORE = "landed_before"
+SUPPRESSED = "suppressed"
 
 
 def files(
@@ -64,26 +66,31 @@ def reread(
     file: PendingFile,
     skip: pa.Array,
 ) -> StandardisedBatch:
-    """Return what the pieces of a quarantine file (``cdp.schemas.QUARANTINE``) are read as today."""
+    """Return what the pieces of a quarantine file (``cdp.schemas.QUARANTINE``) are read as today.
+
+    When they landed nobody could see whom they are about: what is now found to be about somebody on the
+    suppression list becomes no event.
+    """
     wanted = pa.array(
         [row for row in range(quarantined.num_rows) if row not in set(skip.to_pylist())], pa.int64()
     )
     pieces = quarantined.take(wanted).append_column("raw_row", wanted).to_pylist()
     raw, rows, fates = _sealed(pieces, source, connector)
+    held = held_back(raw, connector, context, suppression.load(ledger))
+    fates |= dict.fromkeys(rows.filter(held).to_pylist(), ("ignored", SUPPRESSED))
+    raw, rows = raw.filter(pc.invert(held)), rows.filter(pc.invert(held))
     landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
     with connect() as connection:
         known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed], connection)
         repeated = known.check(raw, file.file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
-    for row, is_repeated in zip(rows, repeated.to_pylist(), strict=True):
-        if is_repeated:
-            fates[row] = ("duplicate", "landed_since")
+    fates |= dict.fromkeys(rows.filter(repeated).to_pylist(), ("duplicate", "landed_since"))
     fresh = pc.invert(repeated) if len(repeated) else repeated
     batch = standardise(
         raw.filter(fresh),
         connector,
         context,
         file_id=file.file_id,
-        rows=pa.array(rows, pa.int64()).filter(fresh),
+        rows=rows.filter(fresh),
         collected=file.collected,
     )
     done = {*batch.events["raw_row"].to_pylist(), *batch.outcomes["raw_row"].to_pylist()}
@@ -98,9 +105,11 @@ def reread(
 
 def _sealed(
     pieces: list[dict[str, Any]], source: SourceSettings, connector: Connector
-) -> tuple[pa.Table, list[int], dict[int, tuple[str, str]]]:
+) -> tuple[pa.Table, pa.Array, dict[int, tuple[str, str]]]:
     """Return raw rows made of the pieces, the piece of each, and the fate of those still unreadable."""
-    tables, rows, fates = [RAW.empty_table()], [], {}
+    tables: list[pa.Table] = [RAW.empty_table()]
+    rows: list[int] = []
+    fates: dict[int, tuple[str, str]] = {}
     with connect() as connection:
         for piece in pieces:
             row, payload, received_at = piece["raw_row"], piece["payload"], piece["received_at"]
@@ -119,4 +128,4 @@ def _sealed(
                     fates[row] = ("quarantined", bad["reason"][0].as_py())
             if row not in rows and row not in fates:
                 fates[row] = ("ignored", "nothing_inside")
-    return pa.concat_tables(tables), rows, fates
+    return pa.concat_tables(tables), pa.array(rows, pa.int64()), fates

@@ -79,9 +79,9 @@ def standardise(
         table = table.filter(pc.invert(pc.is_in(rows, value_set=skip)))
     if table.num_rows == 0:
         return StandardisedBatch(EVENTS.empty_table(), OUTCOMES.empty_table(), _MEMBERS.empty_table())
-    documents, failed = _documents(table, connector)
+    documents, failed = documents_of(table, connector)
     with connect() as connection:
-        mapped = _mapped(connection, documents, connector.mapping, context)
+        mapped = evaluated(connection, documents, connector.mapping, context)
         connection.register("mapped", mapped)
         query = events_query(connector.mapping, context, file_id, collected=collected)
         placed = connection.sql(query).to_arrow_table()
@@ -92,7 +92,7 @@ def standardise(
     )
 
 
-def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Table]:
+def documents_of(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Table]:
     """Return (raw_row, doc, envelope columns, document) per JSON document, and outcomes of the unreadable."""
     if connector.decode is None:
         document = table["payload"].cast(pa.string())
@@ -125,7 +125,7 @@ def _documents(table: pa.Table, connector: Connector) -> tuple[pa.Table, pa.Tabl
     return documents, pa.Table.from_pylist(failed, schema=OUTCOMES)
 
 
-def _mapped(
+def evaluated(
     connection: duckdb.DuckDBPyConnection, documents: pa.Table, mapping: Mapping, context: SourceContext
 ) -> pa.Table:
     """Evaluate the expressions of the mapping, and normalise the identifiers."""

@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "identity": ("cdp.cli.identity", "Review matches, join and split customers, judge and change the model."),
     "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
     "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),
+    "suppress": ("cdp.cli.suppress", "Keep people out: hold their events back before they land."),
     "sources": ("cdp.cli.sources", "Show the sources and what became of their data."),
     "config": ("cdp.cli.config", "Check cdp.yaml; print its JSON Schema."),
     "backup": ("cdp.cli.backup", "Copy what cannot be made again: ledger, landed files, configuration."),

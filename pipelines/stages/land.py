@@ -9,7 +9,7 @@ from cdp.errors import CorruptError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
 from pipelines.session import Session
-from pipelines.sources import connector_of
+from pipelines.sources import connector_of, context_of
 from pipelines.stages.check import account
 
 if TYPE_CHECKING:
@@ -20,23 +20,27 @@ if TYPE_CHECKING:
 def land(session: Session, name: str) -> LandingReport:
     """Land what is new of source ``name``; files that cannot be read are reported and wait for next time."""
     from connectors import landing
+    from connectors.suppression import Gate
 
     source = session.settings.sources[name]
+    connector = connector_of(source)
     waiting = sum(file.size for file in new_files(session, name))
     with session.stage("land", name) as counts, session.progress.step(f"Land {name}", waiting) as advance:
         report = landing.land(
             source,
-            connector_of(source),
+            connector,
             session.lake,
             session.ledger,
             now=session.now,
             run_id=session.run_id,
             progress=lambda _, size: advance(size),
+            held_back=Gate(session.ledger, connector, context_of(session.settings, name)),
         )
         account(session, name)
         counts |= {
             "files": sum(batch.origins for batch in report.batches),
             "landed": report.landed,
+            "suppressed": sum(batch.suppressed for batch in report.batches),
             "duplicates": sum(batch.duplicates for batch in report.batches),
             "quarantined": sum(batch.quarantined for batch in report.batches),
             "unreadable": len(report.unreadable),

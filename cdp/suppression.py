@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Final
 
 from cdp.errors import NotFoundError, UsageError, nearest
-from cdp.identifiers import GLOBAL_NAMESPACE, IDENTIFIER_TYPES, check
+from cdp.identifiers import GLOBAL_NAMESPACE, IDENTIFIER_TYPES, REASONS, check
 from cdp.ledger import Ledger, timestamp
 
 KEY_BYTES: Final = 32
@@ -119,8 +119,9 @@ def parse(text: str, *, place: str, region: str | None) -> Entry:
         )
     checked = check(type_, value, region)
     if checked.value is None:
+        why = f": {REASONS[checked.reason]}" if checked.reason else ""
         raise UsageError(
-            f"{_begun(place)} is no {type_}: it is {checked.reason}.",
+            f"{_begun(place)} is no {type_}{why}.",
             hint="Telephone numbers as +442071234567, or as dialled in the workspace's region."
             if type_ == "phone"
             else _FORM,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from cdp.cli.main import run as cdp
 from cdp.errors import CdpError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from cdp.ledger_schema import MIGRATIONS
 from pipelines import identity_state, models
 from pipelines.report import RunReport
 from tests.pipelines_tools import NOW, ORDER_HEAD, add_files, fit, ledger_rows, make_shop, rows, run
@@ -406,15 +409,27 @@ def test_before_the_first_run_there_is_nothing_to_fit(tmp_path: Path, capsys: Ca
     assert "Run `cdp run` first" in capsys.readouterr().err
 
 
-def test_a_ledger_of_the_version_before_is_migrated(shop: Path) -> None:
-    with Ledger(Lake(shop).ledger_path) as ledger, ledger.transaction("back"):
-        ledger.execute("DROP TABLE models")
-        for column in ("inputs", "previous_records", "moved_records"):
-            ledger.execute(f"ALTER TABLE generations DROP COLUMN {column}")
-        ledger.execute("PRAGMA user_version = 1")
+def make_older(path: Path, version: int) -> None:
+    """Make a ledger what an older version of cdp would have left: its tables, and in them its columns."""
+    newer = path.rename(path.with_suffix(".newer"))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as older:
+        for script in MIGRATIONS[:version]:
+            older.executescript(script)
+        older.execute("ATTACH ? AS newer", (str(newer),))
+        tables = older.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            columns = ", ".join(row[1] for row in older.execute(f"PRAGMA main.table_info({table})"))
+            older.execute(f"DELETE FROM main.{table}")
+            older.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")
+        older.execute(f"PRAGMA user_version = {version}")
+    newer.unlink()
+
+
+def test_a_ledger_of_an_older_version_is_migrated(shop: Path) -> None:
+    make_older(Lake(shop).ledger_path, 1)
     before = id_map(shop)
     assert versions(shop) == []
     report = run(shop)
     assert identity(report) == (0, PEOPLE, "another version of cdp")
     assert id_map(shop) == before
-    assert ledger_rows(shop, "PRAGMA user_version") == [(2,)]
+    assert ledger_rows(shop, "PRAGMA user_version") == [(len(MIGRATIONS),)]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cdp import duck, durable
 from cdp.errors import RunFailedError, UsageError, nearest
 from cdp.ledger import Ledger, timestamp
-from warehouse import feed
+from cdp.suppression import Suppressed, load
+from warehouse import feed, suppression
 from warehouse.formats import FORMATS, Format, write
 from warehouse.release import MANIFEST, Release, file_entry
 from warehouse.tables import tables
@@ -60,9 +61,9 @@ DATASETS: Final[Mapping[str, Dataset]] = {
 class Export:
     """What is exported under a name.
 
-    ``purpose`` other than ``internal`` leaves out everybody who has not consented to it (on ``channel``
-    where one is named; else: granted on some channel, and denied on none). ``min_probability`` leaves out
-    customers whose weakest record matched with less.
+    ``purpose`` other than ``internal`` leaves out everybody who is on the suppression list or has not consented
+    to it (on ``channel`` where one is named; else: granted on some channel, and denied on none).
+    ``min_probability`` leaves out customers whose weakest record matched with less.
     """
 
     name: str
@@ -118,7 +119,7 @@ def export(
         "SELECT 1 FROM exports WHERE dataset = ? AND release = ?", (wanted.name, release.version)
     )
     manifest = _manifest(folder)
-    repeated = bool(done) and manifest is not None and manifest["definition"] == _definition(wanted)
+    repeated = bool(done) and manifest is not None and manifest["definition"] == definition(ledger, wanted)
     if manifest is None or not repeated:
         previous = _previous(lake, ledger, wanted.name, release.version)
         manifest = _write(folder, ledger, release, wanted, dataset, previous, now)
@@ -137,7 +138,7 @@ def _written(lake: Lake, ledger: Ledger, release: Release, wanted: Export) -> di
         "SELECT path FROM exports WHERE dataset = ? AND release = ?", (wanted.name, release.version)
     )
     manifest = _manifest(lake.path(path)) if path else None
-    return manifest if manifest is not None and manifest["definition"] == _definition(wanted) else None
+    return manifest if manifest is not None and manifest["definition"] == definition(ledger, wanted) else None
 
 
 def is_done(lake: Lake, ledger: Ledger, release: Release, wanted: Export) -> bool:
@@ -159,8 +160,14 @@ def _dataset(wanted: Export) -> Dataset:
     return DATASETS[wanted.dataset]
 
 
-def _definition(wanted: Export) -> dict[str, Any]:
-    return {**asdict(wanted), "formats": list(wanted.formats)}
+def definition(ledger: Ledger, wanted: Export) -> dict[str, Any]:
+    """Return what decides what an export of one release holds, as its manifest keeps it."""
+    listed = suppression.digest(ledger) if wanted.purpose != INTERNAL else None
+    return {
+        **asdict(wanted),
+        "formats": list(wanted.formats),
+        **({"suppression": listed} if listed is not None else {}),
+    }
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
@@ -192,7 +199,7 @@ def _write(
 ) -> dict[str, Any]:
     """Write the folder of an export and return its manifest."""
     with durable.atomic_directory(folder) as target, _spilling(release, target) as connection:
-        rows = _select(connection, wanted, dataset)
+        rows = _select(connection, wanted, dataset, load(ledger))
         data = [target / f"{wanted.dataset}.{into}" for into in wanted.formats]
         for path, into in zip(data, wanted.formats, strict=True):
             write(connection, "exported", path, into)
@@ -203,7 +210,13 @@ def _write(
                 write(connection, "exported", target / STATE, "parquet")
             old = _state(previous[1]) if previous else None
             changes = feed.compute(
-                connection, "exported", dataset.key, old, release=release.version, first_change=first
+                connection,
+                "exported",
+                dataset.key,
+                old,
+                release=release.version,
+                first_change=first,
+                replaced=_state(folder),
             )
             for into in wanted.formats:
                 path = target / f"{feed.CHANGES}.{into}"
@@ -212,7 +225,7 @@ def _write(
         manifest = {
             "export": wanted.name,
             "dataset": wanted.dataset,
-            "definition": _definition(wanted),
+            "definition": definition(ledger, wanted),
             "schema_version": SCHEMA,
             "release": release.version,
             "previous_release": previous[0] if previous else None,
@@ -249,13 +262,17 @@ def _state(folder: Path) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _select(connection: duckdb.DuckDBPyConnection, wanted: Export, dataset: Dataset) -> int:
+def _select(
+    connection: duckdb.DuckDBPyConnection, wanted: Export, dataset: Dataset, suppressed: Suppressed
+) -> int:
     """Create the temp table ``exported``: the stable columns of the rows that may leave; return its rows."""
     columns = ", ".join(f"t.{duck.identifier(name)}" for name in tables()[dataset.table].stable_columns)
     parameters: dict[str, Any] = {"least": wanted.min_probability}
     condition = "coalesce(c.match_probability, 1) >= $least"
     if wanted.purpose != INTERNAL:
         parameters |= {"purpose": wanted.purpose.lower()}
+        connection.register("suppressed", suppression.customers(connection, suppressed))
+        condition += " AND c.customer_id NOT IN (SELECT customer_id FROM suppressed)"
         condition += f" AND c.customer_id IN ({_CONSENTED_ON if wanted.channel else _CONSENTED})"
         if wanted.channel:
             parameters |= {"channel": wanted.channel.lower()}

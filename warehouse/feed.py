@@ -25,14 +25,19 @@ def compute(
     *,
     release: str,
     first_change: int,
+    replaced: Path | None = None,
 ) -> dict[str, int]:
     """Fill the temp table ``changes`` and return how many changes of each op it holds.
 
     ``rows`` is the table of the new export, ``previous`` the Parquet of the previous one (None: all rows
     are inserts), ``key`` their key. Numbers go up from ``first_change`` in the order of the keys. A row that
     went because its customer was merged into one of the new export is a ``merge``, any other a ``delete``.
+    ``replaced`` is an export of the same release that this one takes the place of: what it held and this one
+    does not is told as gone, too, for those who have fetched it.
     """
     _previous_rows(connection, rows, previous)
+    if replaced is not None:
+        _add_replaced(connection, rows, key, replaced)
     names = [name for name, _ in described(connection, rows) if name != key]
     changed = ", ".join(
         f"CASE WHEN n.{column} IS DISTINCT FROM o.{column} THEN {duck.quote(name)} END"
@@ -99,10 +104,24 @@ def _previous_rows(connection: duckdb.DuckDBPyConnection, rows: str, previous: P
     if previous is None:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE previous_rows AS SELECT * FROM {rows} LIMIT 0")
         return
-    origin = f"read_parquet({duck.quote(str(previous))}, hive_partitioning = false)"
+    query = _selected(connection, columns, previous)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE previous_rows AS {query}")
+
+
+def _add_replaced(connection: duckdb.DuckDBPyConnection, rows: str, key: str, replaced: Path) -> None:
+    """Add to ``previous_rows`` what only the replaced export held."""
+    query = _selected(connection, described(connection, rows), replaced)
+    connection.execute(
+        f"INSERT INTO previous_rows BY NAME SELECT * FROM ({query}) AS r "
+        f"ANTI JOIN previous_rows AS o ON o.{key} = r.{key} ANTI JOIN {rows} AS n ON n.{key} = r.{key}"
+    )
+
+
+def _selected(connection: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], path: Path) -> str:
+    origin = f"read_parquet({duck.quote(str(path))}, hive_partitioning = false)"
     present = {name for name, _ in described(connection, origin)}
     selected = ", ".join(
         duck.identifier(name) if name in present else f"NULL::{kind} AS {duck.identifier(name)}"
         for name, kind in columns
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE previous_rows AS SELECT {selected} FROM {origin}")
+    return f"SELECT {selected} FROM {origin}"

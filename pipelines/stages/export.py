@@ -31,7 +31,7 @@ def configured(settings: Settings) -> dict[str, Export]:
 
 def pending(session: Session) -> list[str]:
     """Return the names of the exports that the current release does not have as they are defined now."""
-    from warehouse.exports import LATEST
+    from warehouse.exports import LATEST, definition
 
     standing = releases.find_current(session.lake)
     if standing is None:
@@ -46,18 +46,13 @@ def pending(session: Session) -> list[str]:
         if (
             manifest is None
             or not manifest.is_file()
-            or json.loads(manifest.read_text(encoding="utf-8"))["definition"] != _definition(wanted)
+            or json.loads(manifest.read_text(encoding="utf-8"))["definition"]
+            != definition(session.ledger, wanted)
             or not pointer.is_file()
             or standing.version not in pointer.read_text(encoding="utf-8")
         ):
             found.append(name)
     return found
-
-
-def _definition(wanted: Export) -> dict[str, object]:
-    import dataclasses
-
-    return {**dataclasses.asdict(wanted), "formats": list(wanted.formats)}
 
 
 def export_all(session: Session) -> list[ExportReport]:

@@ -8,9 +8,10 @@ import json
 import shutil
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
-from cdp import durable
+from cdp import durable, suppression
 from cdp.errors import UsageError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
@@ -28,7 +29,7 @@ from tests.warehouse_tools import (
     world,
 )
 from warehouse.exports import LATEST, Export, choose, export
-from warehouse.inputs import REDIRECTS
+from warehouse.inputs import ATTRIBUTIONS, REDIRECTS
 from warehouse.release import current
 
 PEOPLE = {"crm:1": "C1", "crm:2": "C2", "crm:3": "C3"}
@@ -245,6 +246,61 @@ class TestConsent:
         assert [(c["op"], c["customer_id"], c["merged_into"]) for c in changes if c["op"] != "update"] == [
             ("delete", "C2", None)
         ]
+
+
+class TestSuppression:
+    WORDS = tuple(word(key, "granted") for key in PEOPLE)
+    WANTED = Export("ads", formats=("parquet",), purpose="marketing")
+
+    def suppress(self, lake, *texts):
+        entries = [suppression.parse(text, place="it", region="GB") for text in texts]
+        with Ledger(lake.ledger_path) as ledger:
+            suppression.add(ledger, entries, by="me", now=NOW)
+
+    def release(self, lake, folder):
+        owners = [
+            identifier("crm:1", "email", "ann@mail.example"),
+            identifier("crm:2", "user_id", "42", namespace="crm"),
+            identifier("crm:3", "user_id", "42", namespace="shop"),
+        ]
+        phone = value("crm:3", "phone", "020 7946 0018")
+        inputs = people(folder, events=self.WORDS, identifiers=owners)
+        golden = pa.concat_tables([inputs.attributions, table(ATTRIBUTIONS, [phone])])
+        return publish_into(lake, replace(inputs, attributions=golden))
+
+    def exported(self, lake, release, wanted=WANTED):
+        report = run(lake, wanted, release)
+        names = [row["customer_id"] for row in table_of(report.folder / "customers.parquet")]
+        changes = table_of(report.folder / "changes.parquet")
+        return names, [(c["op"], c["customer_id"]) for c in changes], report.repeated
+
+    @pytest.mark.parametrize(
+        ("entry", "left"),
+        [
+            ("email:ANN@mail.example", ["C2", "C3"]),
+            ("user_id:42", ["C1"]),
+            ("user_id@crm:42", ["C1", "C3"]),
+            ("phone:+442079460018", ["C1", "C2"]),
+            ("email:bob@mail.example", ["C1", "C2", "C3"]),
+        ],
+    )
+    def test_who_is_on_the_list_is_in_internal_exports_only(self, lake, tmp_path, entry, left):
+        release = self.release(lake, tmp_path / "in")
+        self.suppress(lake, entry)
+        assert self.exported(lake, release)[0] == left
+        assert self.exported(lake, release, replace(ALL, formats=("parquet",)))[0] == ["C1", "C2", "C3"]
+
+    def test_who_is_put_on_the_list_leaves_what_was_exported_before_and_its_feed_says_so(
+        self, lake, tmp_path
+    ):
+        release = self.release(lake, tmp_path / "in")
+        assert self.exported(lake, release)[0] == ["C1", "C2", "C3"]
+        assert self.exported(lake, release)[2]
+        self.suppress(lake, "email:ann@mail.example")
+        names, changes, repeated = self.exported(lake, release)
+        assert (names, repeated) == (["C2", "C3"], False)
+        assert changes == [("delete", "C1"), ("insert", "C2"), ("insert", "C3")]
+        assert self.exported(lake, release)[2]
 
 
 def test_a_least_match_probability_keeps_out_doubtful_profiles_but_no_single_records(lake, tmp_path):

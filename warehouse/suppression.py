@@ -1,0 +1,50 @@
+"""Who of a release is on the suppression list: they leave by no export but those for internal use."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from cdp import suppression
+from cdp.identifiers import GLOBAL_NAMESPACE, normalise_array
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cdp.ledger import Ledger
+    from cdp.suppression import Suppressed
+
+_IDENTIFIERS = """
+SELECT type, coalesce(namespace, '') AS namespace, value, list(DISTINCT customer_id) AS customers
+FROM customer_identifiers WHERE type IN (SELECT unnest($types)) GROUP BY ALL
+"""
+_GOLDEN = "SELECT customer_id, email, phone FROM customers"
+
+
+def digest(ledger: Ledger) -> str | None:
+    """Return what differs whenever others are on the list; None while nobody is."""
+    hashes = suppression.load(ledger).hashes
+    return hashlib.sha256(b"".join(sorted(hashes))).hexdigest()[:16] if hashes else None
+
+
+def customers(connection: duckdb.DuckDBPyConnection, suppressed: Suppressed) -> pa.Table:
+    """Return the customers (column ``customer_id``) one of whose identifiers is on the list.
+
+    Their golden e-mail address and telephone number count, too: a source may give them as traits only.
+    """
+    found: set[str] = set()
+    if suppressed:
+        rows = connection.execute(_IDENTIFIERS, {"types": sorted(suppressed.types)}).fetchall()
+        for type_, namespace, value, ids in rows:
+            if suppressed.entries(type_, namespace, value):
+                found.update(ids)
+        ((region,),) = connection.execute("SELECT default_region FROM cdp_release").fetchall()
+        golden = connection.sql(_GOLDEN).to_arrow_table()
+        for type_ in sorted(suppressed.types & {"email", "phone"}):
+            values = normalise_array(type_, golden[type_], region).to_pylist()
+            for customer, value in zip(golden["customer_id"].to_pylist(), values, strict=True):
+                if value is not None and suppressed.entries(type_, GLOBAL_NAMESPACE, value):
+                    found.add(customer)
+    return pa.table({"customer_id": pa.array(sorted(found), pa.string())})

@@ -150,9 +150,10 @@ def append(
 
 CONFLICT = "conflicting_revision"
 
-# Which version stands, per policy; the order is total and does not depend on landing order alone.
+# Which version stands, per policy; the order is total and does not depend on landing order alone. When the source
+# sent a version tells most: the event's own time may be that of a beginning which all versions share.
 _ORDERS = {
-    "latest": "occurred_at DESC, received_at DESC, fingerprint DESC",
+    "latest": "sent_at DESC NULLS LAST, occurred_at DESC, received_at DESC, fingerprint DESC",
     "first": "occurred_at, received_at, fingerprint",
     "quarantine": "occurred_at, received_at, fingerprint",
 }
@@ -210,7 +211,7 @@ def _decide(
     columns = list(zip(*revised, strict=True))
     versions = pa.table({"event_id": columns[0], "file_id": columns[1], "raw_row": columns[2]})
     prints = " UNION ALL ".join(
-        f"SELECT {row['file_id']}::BIGINT AS file_id, file_row_number AS raw_row, fingerprint "
+        f"SELECT {row['file_id']}::BIGINT AS file_id, file_row_number AS raw_row, fingerprint, sent_at "
         f"FROM read_parquet({quote(str(lake.path(row['path'])))}, file_row_number = true)"
         for row in raw_paths
     )

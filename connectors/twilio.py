@@ -1,23 +1,30 @@
-"""Twilio REST resources: list pages and single resources of calls and messages.
+"""Twilio: calls and messages as its REST API lists them, and as its webhooks tell of them.
 
-A call or message is one event, whatever its status; a later fetch of the same resource revises it.
-The price is what Twilio charges *us*, so it is a property and no amount. Other resources
-(conferences, recordings, lookups ...) are ignored as ``unsupported_resource``.
+A call or message is one event, whatever its status; a later fetch of the same resource revises it,
+and so does a call's later callback. The states of a message that we sent are events of their own
+(see :mod:`connectors.twilio_webhooks`). The price is what Twilio charges *us*, so it is a property
+and no amount. Other resources (conferences, recordings, lookups ...) are ignored as
+``unsupported_resource``.
 """
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from connectors import json_items
+from connectors import json_items, twilio_webhooks
 from connectors.mapping import EnvelopeFields, Mapping, PartyRule, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
     from cdp.settings import SourceSettings
 
-VERSION = "1"
+VERSION = "2"
+
+# A webhook's body is one form; kept in a file, they are a line each.
+_BEGINS_AS_FORM = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z][\w.%-]{0,99}=")
 
 _PAGE = (b'"first_page_uri"', b'"first_page_url"')
 
@@ -33,9 +40,20 @@ def _resources(document: bytes) -> Sequence[json_items.Piece] | None:
 
 
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
-    """Yield the resources of pages, of single resources, and of lines of either."""
+    """Yield the resources of pages, of single resources, and of lines of either; or the forms of lines."""
     del context
-    yield from json_items.chunks(data, _resources, inside=b"[a-z_]+")
+    if _BEGINS_AS_FORM.match(data):
+        yield from json_items.collect(_forms(data))
+    else:
+        yield from json_items.chunks(data, _resources, inside=b"[a-z_]+")
+
+
+def _forms(data: bytes) -> Iterator[json_items.Piece]:
+    for line in map(bytes.strip, data.removeprefix(codecs.BOM_UTF8).split(b"\n")):
+        if twilio_webhooks.is_form(line):
+            yield json_items.Piece(line)
+        elif line:
+            yield json_items.Piece(line, reason="invalid_form", detail=f"{len(line)} bytes")
 
 
 _FIELDS = {
@@ -64,6 +82,19 @@ _FIELDS = {
     "error_code": "$.error_code",
     "segments": "$.num_segments",
     "media": "$.num_media",
+    "kind": "$.webhook.kind",
+    "call": "$.call_sid",
+    "profile_name": "$.form.ProfileName",
+    "opt_out": "$.form.OptOutType",
+    "replied_to": "$.form.OriginalRepliedMessageSid",
+    "referral": "$.form.ReferralSourceId",
+    "latitude": "$.form.Latitude",
+    "longitude": "$.form.Longitude",
+    "error_text": "$.form.ErrorMessage",
+    "attestation": "$.form.StirVerstat",
+    "sip_code": "$.form.SipResponseCode",
+    "dialled": "$.form.DialCallStatus",
+    "recording": "$.form.RecordingUrl",
 }
 
 _KIND = "left(sid, 2)"
@@ -71,14 +102,28 @@ _KIND = "left(sid, 2)"
 _STOPS = "upper(trim(body)) IN ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT')"
 _STARTS = "upper(trim(body)) IN ('START', 'UNSTOP')"
 _NETWORK = "coalesce(receiver, '') NOT LIKE '%:%' AND coalesce(sender, '') NOT LIKE '%:%'"
-_KEYWORD = f"{_KIND} IN ('SM', 'MM') AND direction = 'inbound' AND {_NETWORK} AND length(body) < 16"
+_TEXTED = f"{_KIND} IN ('SM', 'MM') AND direction = 'inbound' AND {_NETWORK}"
+# Where Twilio has looked for words of our own choice, it says what it found.
+_STOPPED = (
+    f"({_TEXTED} AND CASE WHEN opt_out IS NULL THEN length(body) < 16 AND {_STOPS} ELSE opt_out = 'STOP' END)"
+)
+_STARTED = f"({_TEXTED} AND CASE WHEN opt_out IS NULL THEN length(body) < 16 AND {_STARTS} ELSE opt_out = 'START' END)"
+
+# A message's state that a callback reported, over the telephone network and in messengers.
+_STATE = f"""CASE WHEN {_NETWORK} THEN CASE status WHEN 'sent' THEN 'sms_sent' WHEN 'delivered' THEN 'sms_delivered'
+      WHEN 'read' THEN 'message_read' WHEN 'failed' THEN 'sms_failed' WHEN 'undelivered' THEN 'sms_failed' ELSE status END
+    ELSE CASE status WHEN 'sent' THEN 'message_sent' WHEN 'delivered' THEN 'message_delivered'
+      WHEN 'read' THEN 'message_read' WHEN 'failed' THEN 'message_failed' WHEN 'undelivered' THEN 'message_failed'
+      ELSE status END END"""
 
 _TYPE = f"""CASE
+    WHEN kind = 'voicemail' THEN 'voicemail_received'
+    WHEN kind = 'message_status' THEN {_STATE}
     WHEN {_KIND} = 'CA' THEN CASE WHEN status IN ('no-answer', 'busy', 'canceled', 'failed')
       THEN 'call_missed|call_placed|call_missed' ELSE 'call_received|call_placed|call_received' END
     WHEN {_KIND} IN ('SM', 'MM') AND {_NETWORK} THEN CASE
-      WHEN {_KEYWORD} AND {_STOPS} THEN 'sms_unsubscribed'
-      WHEN {_KEYWORD} AND {_STARTS} THEN 'consent_changed'
+      WHEN {_STOPPED} THEN 'sms_unsubscribed'
+      WHEN {_STARTED} THEN 'consent_changed'
       WHEN status IN ('failed', 'undelivered') THEN 'sms_received|sms_failed|sms_received'
       ELSE 'sms_received|sms_sent|sms_received' END
     WHEN {_KIND} IN ('SM', 'MM') THEN CASE WHEN status IN ('failed', 'undelivered')
@@ -95,45 +140,62 @@ def _messenger(field: str) -> str:
     return f"CASE WHEN starts_with({field}, 'messenger:') THEN substr({field}, 11) END"
 
 
+def _number(field: str) -> str:
+    return f"CASE WHEN starts_with({field}, 'rcs:') THEN substr({field}, 5) ELSE {field} END"
+
+
 MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
     event_type=_TYPE,
-    occurred_at=f"""CASE {_KIND} WHEN 'CA' THEN coalesce(start_time, date_created)
-        ELSE coalesce(date_sent, date_created) END""",
+    # A request that says no time tells of what happens as it comes.
+    occurred_at=f"""coalesce(CASE {_KIND} WHEN 'CA' THEN coalesce(start_time, date_created)
+        ELSE coalesce(date_sent, date_created) END,
+        CASE WHEN kind IS NOT NULL THEN strftime(received_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') END)""",
     quarantine="""CASE WHEN coalesce(sid, account, uri) IS NOT NULL THEN NULL
-        WHEN contains(payload, 'twilio.com') OR contains(payload, '"call_sid"') THEN NULL
+        WHEN contains(payload, 'twilio.com') OR contains(payload, '"call_sid"')
+          OR contains(payload, '"com.twilio.') THEN NULL
         ELSE 'not_a_twilio_resource' END""",
     ignore=f"""CASE
         WHEN sid IS NULL AND contains(payload, '"first_page_ur') THEN 'empty_page'
+        WHEN kind = 'voicemail' THEN NULL
         WHEN coalesce({_KIND} NOT IN ('CA', 'SM', 'MM', 'IM'), true) THEN 'unsupported_resource'
-        WHEN {_KIND} IN ('CA', 'SM', 'MM') AND direction IS NULL THEN 'unsupported_resource'
-        WHEN status IN ('accepted', 'scheduled', 'queued') OR {_KIND} IN ('SM', 'MM') AND status = 'canceled'
-          THEN 'not_sent'
+        WHEN {_KIND} IN ('CA', 'SM', 'MM') AND direction IS NULL
+          AND (kind IS NULL OR coalesce(sender, receiver) IS NULL) THEN 'unsupported_resource'
+        WHEN status IN ('accepted', 'scheduled', 'queued', 'initiated')
+          OR {_KIND} IN ('SM', 'MM') AND status = 'canceled'
+          OR kind = 'message_status' AND status = 'sending' THEN 'not_sent'
         WHEN direction = 'outbound-dial' AND (receiver LIKE 'client:%' OR receiver LIKE 'sip:%')
           THEN 'agent_leg'
         WHEN {_KIND} = 'IM' AND coalesce(author NOT LIKE '+%' AND author NOT LIKE 'whatsapp:%', true)
           THEN 'no_customer_address' END""",
     columns={
-        "channel": f"""CASE WHEN {_KIND} = 'CA' THEN 'phone' WHEN {_KIND} = 'IM' THEN 'social'
+        "channel": f"""CASE WHEN {_KIND} = 'CA' OR kind = 'voicemail' THEN 'phone' WHEN {_KIND} = 'IM' THEN 'social'
             WHEN {_NETWORK} THEN 'sms' ELSE 'social' END""",
         "subject": "body",
-        "reference": f"CASE {_KIND} WHEN 'IM' THEN conversation WHEN 'CA' THEN coalesce(parent, sid) END",
-        "campaign": "campaign",
+        "reference": f"""CASE {_KIND} WHEN 'IM' THEN conversation WHEN 'CA' THEN coalesce(parent, sid)
+            ELSE coalesce(call, replied_to, CASE WHEN kind = 'message_status' THEN sid END) END""",
+        "campaign": "coalesce(campaign, referral)",
         "duration_seconds": "duration",
         "agent": """CASE WHEN starts_with(sender, 'client:') THEN substr(sender, 8)
             WHEN starts_with(receiver, 'client:') THEN substr(receiver, 8) END""",
         "outcome": "status",
-        "consent_purpose": f"CASE WHEN {_KEYWORD} AND ({_STOPS} OR {_STARTS}) THEN 'marketing' END",
-        "consent_channel": f"CASE WHEN {_KEYWORD} AND ({_STOPS} OR {_STARTS}) THEN 'sms' END",
-        "consent_state": f"""CASE WHEN {_KEYWORD} AND {_STOPS} THEN 'denied'
-            WHEN {_KEYWORD} AND {_STARTS} THEN 'granted' END""",
+        "latitude": "latitude",
+        "longitude": "longitude",
+        "consent_purpose": f"CASE WHEN {_STOPPED} OR {_STARTED} THEN 'marketing' END",
+        "consent_channel": f"CASE WHEN {_STOPPED} OR {_STARTED} THEN 'sms' END",
+        "consent_state": f"CASE WHEN {_STOPPED} THEN 'denied' WHEN {_STARTED} THEN 'granted' END",
     },
     parties=(
-        PartyRule("phone", f"CASE {_KIND} WHEN 'IM' THEN author ELSE sender END", "receiver", _DIRECTION),
+        PartyRule(
+            "phone",
+            f"CASE {_KIND} WHEN 'IM' THEN author ELSE {_number('sender')} END",
+            _number("receiver"),
+            _DIRECTION,
+        ),
         PartyRule("handle", _messenger("sender"), _messenger("receiver"), _DIRECTION, "'facebook'"),
     ),
-    traits={"full_name": "CASE WHEN direction = 'inbound' THEN caller_name END"},
+    traits={"full_name": "CASE WHEN direction = 'inbound' THEN coalesce(profile_name, caller_name) END"},
     properties=present(
         answered_by="answered_by",
         forwarded_from="forwarded_from",
@@ -141,6 +203,11 @@ MAPPING = Mapping(
         segments="segments",
         media="media",
         error_code="error_code",
+        error="error_text",
+        sip_code="sip_code",
+        attestation="attestation",
+        dialled="dialled",
+        recording="recording",
         price="price",
         price_unit="price_unit",
     ),
@@ -152,12 +219,14 @@ CONNECTOR = Connector(
     version=VERSION,
     split=split,
     envelope=EnvelopeFields(
-        event_id=("$.sid",),
+        event_id=("$.webhook.event_id", "$.sid"),
         type=("$.direction",),
         occurred_at=("$.start_time", "$.date_sent", "$.date_created"),
+        sent_at=("$.webhook.sent_at", "$.date_updated"),
     ),
     mapping=MAPPING,
-    suffixes=(".json", ".ndjson", ".jsonl"),
+    decode=twilio_webhooks.documents,
+    suffixes=(".json", ".ndjson", ".jsonl", ".form", ".txt"),
 )
 
 

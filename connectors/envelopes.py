@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -117,12 +117,14 @@ def _content_ids(
     if own_ids.null_count == 0:
         return own_ids, hashes
     missing = pc.is_null(own_ids)
-    lacking = readable.table.select(["item", "payload"]).filter(missing)
+    lacking = readable.table.select(["item", "row", "payload"]).filter(missing)
     content_type = readable.connector.content_type
     made = pa.array(
         [
-            items[item].event_id(canonical(payload, content_type))
-            for item, payload in zip(lacking["item"].to_pylist(), lacking["payload"].to_pylist(), strict=True)
+            items[item].event_id(canonical(payload, content_type), row)
+            for item, row, payload in zip(
+                *(lacking[name].to_pylist() for name in lacking.column_names), strict=True
+            )
         ],
         pa.string(),
     )
@@ -149,19 +151,16 @@ def _raw_table(
     columns = {name: fields[name].cast(RAW.field(name).type) for name in ("type", "occurred_at", "sent_at")}
     columns |= {"event_id": event_ids, "event_hash": hashes, "origin_row": table["row"]}
     columns |= {"payload": table["payload"], "fingerprint": table["fingerprint"]}
-    kinds = _of_items(table["item"], [item.kind for item in items], pa.string())
-    if kinds is not None:
-        columns["type"] = pc.coalesce(columns["type"], kinds)
+    columns["type"] = pc.coalesce(columns["type"], table["kind"])
+    columns["received_at"] = _received(table["received"], context)
     return _table(readable.connector, context, columns, table["item"], items)
 
 
-def _of_items(
-    item_of: pa.Array | pa.ChunkedArray, values: Sequence[Any], type_: pa.DataType
-) -> pa.Array | pa.ChunkedArray | None:
-    """Return for each row what its item says; None where no item says anything."""
-    if all(value is None for value in values):
-        return None
-    return pc.take(pa.array(values, type_), item_of)
+def _received(
+    received_us: pa.Array | pa.ChunkedArray, context: EnvelopeContext
+) -> pa.Array | pa.ChunkedArray:
+    """Return when each came: its own time, else that of the batch."""
+    return pc.coalesce(received_us.cast(TIMESTAMP), pa.scalar(context.received_at, TIMESTAMP))
 
 
 def _quarantine_table(
@@ -171,9 +170,13 @@ def _quarantine_table(
     pieces = sorted(readable.rejected, key=lambda piece: (piece[0], piece[1].row))
     if not pieces:
         return QUARANTINE.empty_table()
-    event_ids = pa.array([items[item].event_id(piece.payload) for item, piece in pieces], pa.string())
+    event_ids = pa.array(
+        [items[item].event_id(piece.payload, piece.row) for item, piece in pieces], pa.string()
+    )
+    received = pa.array([piece.received_us for _, piece in pieces], pa.int64())
     columns = {
-        "type": pa.nulls(len(pieces), pa.string()),
+        "type": pa.array([piece.kind for _, piece in pieces], pa.string()),
+        "received_at": _received(received, context),
         "occurred_at": pa.nulls(len(pieces), TIMESTAMP),
         "sent_at": pa.nulls(len(pieces), TIMESTAMP),
         "event_id": event_ids,
@@ -183,9 +186,6 @@ def _quarantine_table(
         "fingerprint": pa.array([ids.fingerprint(piece.payload) for _, piece in pieces], pa.binary(16)),
     }
     item_of = pa.array([item for item, _ in pieces], pa.int32())
-    kinds = _of_items(item_of, [item.kind for item in items], pa.string())
-    if kinds is not None:
-        columns["type"] = kinds
     table = _table(readable.connector, context, columns, item_of, items)
     for name in ("reason", "detail", "context"):
         values = pa.array([getattr(piece, name) for _, piece in pieces], pa.string())
@@ -203,7 +203,6 @@ def _table(
     constants = {
         "source": context.source,
         "channel": connector.channel,
-        "received_at": context.received_at,
         "batch_id": context.batch_id,
         "connector_version": f"{connector.name}/{connector.version}",
         "schema_version": RAW_SCHEMA_VERSION,
@@ -213,9 +212,6 @@ def _table(
     values = {
         name: pa.repeat(pa.scalar(value, RAW.field(name).type), count) for name, value in constants.items()
     }
-    received = _of_items(item_of, [item.received_us for item in items], pa.int64())
-    if received is not None:
-        values["received_at"] = received.cast(TIMESTAMP)
     values |= columns
     values["origin_file_sha"] = pc.take(pa.array([item.sha for item in items], pa.string()), item_of)
     return pa.table([values[name] for name in RAW.names], schema=RAW)

@@ -25,7 +25,7 @@ class Rejected:
 
     ``reason`` is a word of a small vocabulary (``invalid_json``, ``not_utf8``, ``truncated`` ...);
     ``detail`` says where and why, without the data themselves; ``context`` is what a replay needs
-    besides the piece to read it (the header line of its file).
+    besides the piece to read it (the header line of its file); ``received_us`` see :class:`Chunk`.
     """
 
     row: int
@@ -33,6 +33,8 @@ class Rejected:
     reason: str
     detail: str | None = None
     context: str | None = None
+    received_us: int | None = None
+    kind: str | None = None
 
 
 @dataclass
@@ -40,13 +42,17 @@ class Chunk:
     """Up to ``CHUNK_ROWS`` payloads of one item, as columns, in the order of the item.
 
     ``rows`` are positions in the item (from 1) and unique in it. ``sent`` holds the time at which
-    a batch was sent where the item says so outside the payload, else is empty.
+    a batch was sent where the item says so outside the payload, else is empty. The collector, not a
+    connector, fills in when each came (``received``, microseconds since 1970) and the ``kinds`` that
+    their requests said, which are the types of those that have none.
     """
 
     payloads: list[bytes] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     sent: list[str | None] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    received: list[int | None] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.payloads) + len(self.rejected)

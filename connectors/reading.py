@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,22 +29,20 @@ GATHERED_BYTES = 128 * 1024 * 1024
 class Item:
     """A source item: the SHA-256 of its bytes, and how often each content has been seen in it.
 
-    A request of the collector besides has the time at which it came (microseconds since 1970), the
-    ``kind`` that its path or a header said, which is the type of what has none, and a ``salt``: contents
-    are equal only under one salt.
+    Contents are equal only under one ``salt``; where they are told apart ``by_row``, no two are.
     """
 
     sha: str
-    received_us: int | None = None
-    kind: str | None = None
-    salt: bytes = b""
+    salt: str = ""
+    by_row: bool = False
     seen: Counter[bytes] | None = None
 
-    def event_id(self, canonical: bytes) -> str:
+    def event_id(self, canonical: bytes, row: int) -> str:
         """Return the id made from content; equal contents of one item are told apart by their count."""
         if self.seen is None:
             self.seen = Counter()
-        content = self.salt + canonical
+        salt = f"{self.salt}#{row}" if self.by_row else self.salt
+        content = salt.encode() + b"\x00" + canonical if salt else canonical
         key = hashlib.sha256(content).digest()[:16]
         occurrence = self.seen[key]
         self.seen[key] += 1
@@ -60,6 +58,8 @@ class Gathered:
     payloads: list[bytes] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     sent: list[str | None] = field(default_factory=list)
+    received: list[int | None] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
     rejected: list[tuple[int, Rejected]] = field(default_factory=list)
     size: int = 0
 
@@ -72,6 +72,8 @@ class Gathered:
         self.payloads += chunk.payloads
         self.rows += chunk.rows
         self.sent += chunk.sent or [None] * count
+        self.received += chunk.received or [None] * count
+        self.kinds += chunk.kinds or [None] * count
         self.rejected += [(position, piece) for piece in chunk.rejected]
         self.size += sum(map(len, chunk.payloads))
 
@@ -85,7 +87,10 @@ class Gathered:
 
 
 class Readable:
-    """The readable payloads of a gathering: columns item, row, sent, payload, fingerprint, document."""
+    """The readable payloads of a gathering.
+
+    Columns: item, row, sent, received, kind, payload, fingerprint, document.
+    """
 
     def __init__(self, connector: Connector, gathered: Gathered) -> None:
         self.connector = connector
@@ -95,9 +100,9 @@ class Readable:
             {
                 "item": pa.array(gathered.item_of, pa.int32()),
                 "row": pa.array(gathered.rows, pa.int64()),
-                "sent": pa.array(gathered.sent, pa.string())
-                if any(gathered.sent)
-                else pa.nulls(count, pa.string()),
+                "sent": _column(gathered.sent, pa.string()),
+                "received": _column(gathered.received, pa.int64()),
+                "kind": _column(gathered.kinds, pa.string()),
                 "payload": pa.array(gathered.payloads, pa.binary()),
                 "fingerprint": pa.array(map(ids.fingerprint, gathered.payloads), pa.binary(16), size=count),
             }
@@ -120,10 +125,11 @@ class Readable:
         if not pc.any(bad, min_count=0).as_py():
             return
         gone = self.table.filter(bad)
-        for item, row, payload in zip(
-            *(gone[name].to_pylist() for name in ("item", "row", "payload")), strict=True
-        ):
-            self.rejected.append((item, Rejected(row, payload, reason, f"{len(payload)} bytes")))
+        columns = (gone[name].to_pylist() for name in ("item", "row", "payload", "received", "kind"))
+        for item, row, payload, received, kind in zip(*columns, strict=True):
+            detail = f"{len(payload)} bytes"
+            piece = Rejected(row, payload, reason, detail, received_us=received, kind=kind)
+            self.rejected.append((item, piece))
         self.table = self.table.filter(pc.invert(bad))
 
     def _decode(self) -> None:
@@ -147,6 +153,10 @@ class Readable:
             self.table = self.table.append_column(
                 "document", documents.filter(pc.invert(bad)).cast(pa.string())
             )
+
+
+def _column(values: list[Any], type_: pa.DataType) -> pa.Array:
+    return pa.array(values, type_) if any(values) else pa.nulls(len(values), type_)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -119,6 +119,8 @@ def _sealed(
             header = piece.get("context")
             split = SplitContext("", source.encoding, source.delimiter, source.sheet, header)
             for chunk in connector.split(payload, split):
+                if piece["type"] is not None:
+                    chunk.kinds = [piece["type"]] * len(chunk.payloads)
                 gathered = Gathered()
                 gathered.add(chunk, Item(str(piece["origin_file_sha"])))
                 good, bad = seal(connection, connector, gathered, context)

@@ -65,6 +65,8 @@ def run(  # noqa: PLR0913 - the options of `cdp run`, all by name
         progress=progress,
         options=options,
     ) as session:
+        if planning.SELECTIONS[selection].land:
+            land.seal(session)
         with session.stage("plan"):
             todo = planning.make(session, planning.SELECTIONS[selection], names)
         session.report.log = session.log.path

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("cdp.cli.init", "Make a workspace, empty or with the demo's data."),
     "run": ("cdp.cli.run", "Do the whole job: land, standardise, resolve, publish, export."),
     "land": ("cdp.cli.land", "Land new input files; nothing is interpreted yet."),
+    "collect": ("cdp.cli.collect", "Take events over HTTP: tracking clients and webhooks."),
     "resolve": ("cdp.cli.resolve", "Standardise what has landed and find the people."),
     "publish": ("cdp.cli.publish", "Publish a release and write the exports."),
     "sql": ("cdp.cli.sql", "Ask the current release one question in SQL."),

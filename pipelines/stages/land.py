@@ -1,27 +1,69 @@
-"""Stage: input files of a source become landed, immutable raw files."""
+"""Stage: input files of a source, and what a collector has taken, become landed, immutable raw files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cdp.errors import CorruptError
-from cdp.lake import Lake
+from cdp.errors import CorruptError, RunFailedError
+from cdp.lake import WAL, Lake
 from cdp.ledger import Ledger
 from pipelines.session import Session
 from pipelines.sources import connector_of, context_of
 from pipelines.stages.check import account
 
 if TYPE_CHECKING:
+    from cdp.settings import Settings
     from connectors.inbox import InboxFile
     from connectors.landing import LandingReport
+    from connectors.suppression import Gate
+
+
+def hold_back(ledger: Ledger, settings: Settings, name: str) -> Gate:
+    """Return what holds rows of source ``name`` back before they land: the suppression list."""
+    from connectors.suppression import Gate
+
+    return Gate(ledger, connector_of(settings.sources[name]), context_of(settings, name))
+
+
+def seal(session: Session) -> None:
+    """Land what a collector has taken, of all sources; a collector that is at work goes on meanwhile.
+
+    Raises :class:`RunFailedError` where something of it cannot land.
+    """
+    from cdp.lock import collector_lock
+
+    folder = session.lake.path(WAL)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    from connectors.collector import wal
+    from connectors.collector.seal import Sealer
+
+    with collector_lock(session.lake.root) as alone:
+        if alone:
+            wal.recover(folder)
+    settings = session.settings
+    with (
+        session.stage("seal") as counts,
+        Sealer(session.lake.root, settings, lambda ledger, name: hold_back(ledger, settings, name)) as sealer,
+    ):
+        problems: dict[str, str] = {}
+        for sealed in sealer.seal(sealer.waiting()):
+            problems |= sealed.problems
+            for batch in sealed.batches.values():
+                counts["landed"] = int(counts.get("landed") or 0) + batch.landed
+        if problems:
+            raise RunFailedError(
+                "\n".join(f"{what}: {problem}" for what, problem in problems.items()),
+                hint="What could land of the collector's segments has landed; the rest is kept.",
+            )
 
 
 def land(session: Session, name: str) -> LandingReport:
     """Land what is new of source ``name``; files that cannot be read are reported and wait for next time."""
     from connectors import landing
-    from connectors.suppression import Gate
 
+    seal(session)
     source = session.settings.sources[name]
     connector = connector_of(source)
     waiting = sum(file.size for file in new_files(session, name))
@@ -34,7 +76,7 @@ def land(session: Session, name: str) -> LandingReport:
             now=session.now,
             run_id=session.run_id,
             progress=lambda _, size: advance(size),
-            held_back=Gate(session.ledger, connector, context_of(session.settings, name)),
+            held_back=hold_back(session.ledger, session.settings, name),
         )
         account(session, name)
         counts |= {

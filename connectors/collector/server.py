@@ -1,0 +1,172 @@
+"""The collector's process: the HTTP server, its writer, and beside it the process that lands what is written.
+
+Landing has a process of its own, so that it takes no time from answering. It lands every segment that is
+complete, tells what it did by a line of JSON each on its standard output, and ends when its standard input is
+closed (so also when the server dies) and everything has landed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from cdp import durable
+from cdp.lake import WAL, Lake
+from connectors.collector import wal
+from connectors.collector.app import Collector
+from connectors.collector.commit import Committer
+from connectors.collector.endpoints import Endpoints
+from connectors.collector.protocol import Protocol, cut_off_the_slow
+from connectors.collector.room import Room
+
+if TYPE_CHECKING:
+    from cdp.settings import Settings
+
+MOST_CONNECTIONS: Final = 4_096
+GRACE_SECONDS: Final = 10
+RESTART_SECONDS: Final = 1.0
+
+Told = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the collector listens."""
+
+    host: str
+    port: int
+
+
+class SealerProcess:
+    """The child that lands segments; it is started again should it die.
+
+    ``command`` is what runs it; ``told`` is called (in a thread) with each thing that it says.
+    """
+
+    def __init__(self, command: Sequence[str], told: Told) -> None:
+        self._command, self._told = list(command), told
+        self._finishing = threading.Event()
+        self._child = self._start()
+        self._thread = threading.Thread(target=self._watch, name="seal", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Have everything landed that is complete, and wait for the child to end."""
+        self._finishing.set()
+        self._let_end()
+        self._thread.join()
+
+    def _start(self) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        # A session of its own: Ctrl-C at a terminal is for the server, which then lets the child finish.
+        return subprocess.Popen(  # noqa: S603 - our own command
+            self._command, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+        )
+
+    def _let_end(self) -> None:
+        if self._child.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._child.stdin.close()
+
+    def _watch(self) -> None:
+        while True:
+            for line in self._child.stdout or ():
+                with contextlib.suppress(ValueError):
+                    self._told(json.loads(line))
+            status = self._child.wait()
+            if self._finishing.is_set() and status == 0:
+                return
+            self._told({"problems": {"sealer": f"ended with status {status}; it is started again"}})
+            if self._finishing.wait(RESTART_SECONDS) and status:
+                return  # what has not landed does so at the next start
+            self._child = self._start()
+            if self._finishing.is_set():
+                self._let_end()
+
+
+class Server:
+    """A collector at work: ``run`` returns when it has been told to stop and everything has landed."""
+
+    def __init__(
+        self, workspace: Path, settings: Settings, endpoints: Endpoints, sealer: Sequence[str], told: Told
+    ) -> None:
+        self._folder = Lake(workspace).path(WAL)
+        durable.make_directory(self._folder)
+        wal.recover(self._folder)
+        self._settings, self._sealer_command, self._told = settings.collect, sealer, told
+        self._sources = endpoints.sources
+        self.app = Collector(endpoints, self._committer, settings.collect)
+
+    def _committer(self) -> Committer:
+        room = Room(self._folder, self._settings)
+        return Committer(self._folder, self._sources, settings=self._settings, room=room)
+
+    def run(self, address: Address, started: Callable[[int], None]) -> None:
+        """Serve until a signal says stop; ``started`` is called with the port once it listens."""
+        sealer = SealerProcess(self._sealer_command, self._told)
+        config = uvicorn.Config(
+            self.app,
+            host=address.host,
+            port=address.port,
+            http=Protocol,
+            ws="none",
+            loop="uvloop",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=2048,
+        )
+        server = _Announcing(config, started)
+        self.app.connections = lambda: len(server.server_state.connections)
+        try:
+            with _signals_of_ours():
+                server.run()
+        finally:
+            sealer.finish()
+
+
+@contextlib.contextmanager
+def _signals_of_ours() -> Iterator[None]:
+    """Have the signals that stop the server do no more than that: it raises them again when it has stopped."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says when it listens, and cuts off clients that take too long."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._announce = started
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets)
+        if self.started:
+            watch = cut_off_the_slow(self.server_state.connections)  # type: ignore[arg-type]  # all are ours
+            self._watch = asyncio.create_task(watch)
+            self._announce(self.servers[0].sockets[0].getsockname()[1])
+
+
+def sealer_command(workspace: Path) -> list[str]:
+    """Return the command of the process that lands segments."""
+    return [sys.executable, "-m", "cdp", "collect", "--seal", "-w", str(workspace)]

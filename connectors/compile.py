@@ -213,7 +213,7 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int, *, coll
         SELECT {quote(context.source)} AS source, {_event_id(mapping)} AS event_id, {file_id}::BIGINT AS file_id,
           raw_row, 1::INTEGER AS line_count, {_record_key(context, values)} AS record_key,
           {channel} AS channel, event_type, event_direction AS direction, event_time AS occurred_at,
-          occurred_text, {_time_flag()} AS time_flag, envelope_received_at AS received_at,
+          occurred_text, {_time_flag(collected=collected)} AS time_flag, envelope_received_at AS received_at,
           {_identifier_list(values)} AS identifiers, {_traits(mapping, context)} AS traits, properties,
           {_typed_columns(mapping)}, {quote(context.brand) if context.brand else "NULL::VARCHAR"} AS brand,
           doc, envelope_event_id, {_fate(mapping)} AS fate
@@ -255,9 +255,11 @@ def _event_id(mapping: Mapping) -> str:
     return f"CASE WHEN doc = 0 THEN {own} ELSE {own} || '#' || (doc + 1) END"
 
 
-def _time_flag() -> str:
+def _time_flag(*, collected: bool) -> str:
+    """Return SQL of what is wrong with the time; what came over HTTP without one happened when it came."""
+    missing = "NULL" if collected else "'missing'"
     return f"""CASE
-        WHEN own_time IS NULL AND occurred_text IS NULL THEN 'missing'
+        WHEN own_time IS NULL AND occurred_text IS NULL THEN {missing}
         WHEN own_time IS NULL THEN 'unreadable'
         WHEN event_time > envelope_received_at + {times.FUTURE_TOLERANCE} THEN 'future'
         WHEN event_time < {times.EARLIEST} THEN 'before_1990'

@@ -85,6 +85,7 @@ class Lake:
                 compression_level=COMPRESSION_LEVEL,
                 row_group_size=row_group_rows,
                 use_dictionary=columns or False,
+                write_statistics=_with_statistics(table.schema),
             )
         return StoredFile(relative, table.num_rows, final.stat().st_size)
 
@@ -101,6 +102,16 @@ class Lake:
                     durable.remove(path)
                     swept += 1
         return swept
+
+
+def _with_statistics(schema: pa.Schema) -> list[str] | bool:
+    """Return the columns that get statistics: numbers and times.
+
+    DuckDB 2.0 takes a text column whose smallest value is its largest one for constant where it filters,
+    also where some of its values are NULL: ``IS NULL`` is then true for every row. Without statistics it looks.
+    """
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_nested)
+    return [field.name for field in schema if not any(is_text(field.type) for is_text in texts)] or False
 
 
 def raw_path(zone: str, source: str, ingest_date: str, name: str) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors import json_items
+from connectors.mail_mapping import message_mapping
 from connectors.mail_message import documents, envelope
-from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping, PartyRule
+from connectors.mapping import EnvelopeFields
 from connectors.protocol import RFC822, Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -72,57 +73,7 @@ def _end(data: bytes, start: int) -> int:
     return found.end() if found else len(data)
 
 
-_FIELDS = {
-    "kind": "$.kind",
-    "moment": "$.date",
-    "sender": "$.from",
-    "sender_name": "$.from_name",
-    "receiver": "$.to",
-    "receiver_name": "$.to_name",
-    "about": "$.about",
-    "subject": "$.subject",
-    "preview": "$.properties.preview",
-    "thread": "$.thread",
-    "outcome": "$.outcome",
-    "properties": "$.properties",
-}
-
-_UNSUBSCRIBES = "(kind = 'sender' AND lower(subject) = 'unsubscribe')"
-_OBJECTS = f"({_UNSUBSCRIBES} OR kind IN ('complaint', 'unsubscribe'))"
-
-MAPPING = Mapping(
-    version=1,
-    fields=_FIELDS,
-    event_type=f"""CASE
-        WHEN {_UNSUBSCRIBES} THEN 'email_unsubscribed||email_unsubscribed'
-        WHEN kind = 'sender' THEN 'email_received||email_received'
-        WHEN kind = 'recipient' THEN '|email_sent|'
-        ELSE CASE kind WHEN 'bounce' THEN 'email_bounced' WHEN 'deferred' THEN 'email_deferred'
-          WHEN 'delivered' THEN 'email_delivered' WHEN 'complaint' THEN 'email_complained'
-          WHEN 'unsubscribe' THEN 'email_unsubscribed' WHEN 'read' THEN 'email_opened' ELSE kind END END""",
-    occurred_at="moment",
-    ignore="CASE kind WHEN 'other_report' THEN 'other_report' END",
-    columns={
-        "subject": "coalesce(subject, preview)",
-        "reference": "thread",
-        "agent": "CASE kind WHEN 'recipient' THEN coalesce(sender_name, sender) END",
-        "outcome": "outcome",
-        "consent_purpose": f"CASE WHEN {_OBJECTS} THEN 'marketing' END",
-        "consent_channel": f"CASE WHEN {_OBJECTS} THEN 'email' END",
-        "consent_state": f"CASE WHEN {_OBJECTS} THEN 'denied' END",
-    },
-    identifiers=(IdentifierRule("email", "about"),),
-    parties=(
-        PartyRule(
-            "email",
-            "CASE WHEN kind IN ('sender', 'recipient') THEN sender END",
-            "receiver",
-            sender_name="CASE WHEN kind IN ('sender', 'recipient') THEN sender_name END",
-            receiver_name="receiver_name",
-        ),
-    ),
-    properties="properties",
-)
+MAPPING = message_mapping()
 
 CONNECTOR = Connector(
     name="mail",

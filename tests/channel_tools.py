@@ -21,7 +21,18 @@ from connectors.protocol import Connector
 from connectors.registry import connector_for
 from connectors.testing import Stood, stand
 
-CHANNELS = ("sendgrid", "mail", "twilio", "asterisk", "whatsapp", "instagram", "mastodon")
+CHANNELS = (
+    "sendgrid",
+    "mail",
+    "mailgun",
+    "postmark",
+    "ses",
+    "twilio",
+    "asterisk",
+    "whatsapp",
+    "instagram",
+    "mastodon",
+)
 DATA = Path(__file__).parent / "data" / "channels"
 GOLDEN = Path(__file__).parent / "golden" / "channels"
 

@@ -17,6 +17,13 @@ from tests.landing_tools import Landing
 CONNECTORS = {
     "sendgrid_webhooks": "sendgrid",
     "sendgrid_inbound": "mail",
+    "mailgun_webhooks": "mailgun",
+    "mailgun_inbound": "mailgun",
+    "postmark_webhooks": "postmark",
+    "postmark_inbound": "postmark",
+    "amazon_ses_webhooks": "ses",
+    "amazon_ses_inbound": "ses",
+    "ses": "ses",
     "eml_mikel_mail": "mail",
     "mbox": "mail",
     "bounces_sisimai": "mail",
@@ -32,6 +39,25 @@ CONNECTORS = {
 # format -> (envelopes, standardised, duplicate, superseded), and the reasons of the others
 EXPECTED: dict[str, tuple[tuple[int, int, int, int], dict[str, int]]] = {
     "sendgrid_webhooks": ((9, 9, 0, 0), {}),
+    "mailgun_webhooks": (
+        (14, 12, 0, 0),
+        {"quarantined:missing_event": 1, "quarantined:unknown_event_type": 1},
+    ),
+    "mailgun_inbound": ((3, 2, 0, 0), {"quarantined:missing_event": 1}),
+    "postmark_webhooks": ((8, 7, 0, 0), {"ignored:suppressed_by_bounce": 1}),
+    "postmark_inbound": (
+        (5, 2, 0, 0),
+        {"quarantined:invalid_json": 1, "quarantined:missing_event": 2},
+    ),
+    "amazon_ses_webhooks": (
+        (10, 7, 0, 0),
+        {"ignored:subscription_ended": 1, "ignored:subscription_request": 1, "quarantined:missing_mail": 1},
+    ),
+    "amazon_ses_inbound": (
+        (5, 0, 0, 0),
+        {"ignored:content_elsewhere": 1, "quarantined:missing_event": 3, "quarantined:missing_mail": 1},
+    ),
+    "ses": ((3, 2, 0, 0), {"quarantined:unknown_message": 1}),
     "sendgrid_inbound": ((4, 3, 0, 0), {"quarantined:not_a_message": 1}),
     "eml_mikel_mail": (
         (69, 53, 3, 13),

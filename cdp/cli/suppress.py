@@ -88,11 +88,13 @@ def list_(context: Context, *, removed: bool, chosen: str) -> None:
     from dataclasses import asdict
 
     from cdp import suppression
-    from cdp.lake import Lake
     from cdp.ledger import Ledger
 
-    with Ledger(Lake(context.workspace).ledger_path, read_only=True) as ledger:
-        found = suppression.read(ledger, removed=removed)
+    _, path = _opened(context)
+    found: list[Suppression] = []
+    if path.is_file():
+        with Ledger(path, read_only=True) as ledger:
+            found = suppression.read(ledger, removed=removed)
     if chosen == "json":
         click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
     elif found:

@@ -66,5 +66,9 @@ async def send_answer(send: Send, scope: Scope, answer: Answer) -> None:
             (b"access-control-allow-credentials", b"true"),
             (b"vary", b"origin"),
         ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+    except RuntimeError as error:
+        if "closed" not in str(error):  # the client has gone: what it sent is kept all the same
+            raise

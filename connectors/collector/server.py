@@ -121,6 +121,7 @@ class Server:
             port=address.port,
             http=Protocol,
             ws="none",
+            proxy_headers=False,
             loop="uvloop",
             lifespan="on",
             access_log=False,

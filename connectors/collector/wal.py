@@ -170,6 +170,10 @@ def read(path: Path) -> Contents:
             behind = _next_durable(view, at)
             if behind is None:
                 break
+            if names is None:
+                raise CorruptError(
+                    f"{path.name} is damaged at its beginning.", hint="Restore it from a backup."
+                )
             found.damaged.append((at, behind))
             at = behind
             continue
@@ -181,8 +185,6 @@ def read(path: Path) -> Contents:
         body = start + _HEAD.size + length
         kind = data[body - length : body].decode(errors="replace") if length else ""
         found.requests.append(Request(received_us, names[source], tracking == 1, kind, data[body:end]))
-    if names is None and found.damaged:
-        raise CorruptError(f"{path.name} is damaged at its beginning.", hint="Restore it from a backup.")
     return found
 
 

@@ -33,7 +33,9 @@ class SignatureSettings(Model):
         "{body}", description="What is signed: `{body}`, or with its time `{timestamp}.{body}` (scheme hmac)."
     )
     tolerance: Duration = Field(
-        "5m", description="How old a signed time may be before the delivery is refused as a replay."
+        "5m",
+        description="How old a signed time may be before the delivery is refused as a replay. Not given: 5m, and "
+        "besides as long as the service tries again under its first signature (Mailgun 8h, SNS 1h).",
     )
     verify_token_env: SecretName | None = Field(
         None, description="Environment variable with the token of Meta's handshake."
@@ -44,7 +46,7 @@ class SignatureSettings(Model):
         False, description="true: unknown signing certificates are fetched from the service's own host (SNS)."
     )
     confirm_subscriptions: bool = Field(
-        False, description="true: a topic's request to subscribe us is confirmed (SNS)."
+        False, description="true: the request of one of our `topics` to subscribe us is confirmed (SNS)."
     )
 
 
@@ -59,6 +61,9 @@ class CollectSettings(Model):
     max_event_bytes: int = Field(32 << 10, ge=1 << 10, le=32 << 20, description="Longest tracking event.")
     max_batch_bytes: int = Field(
         4 << 20, ge=1 << 10, le=64 << 20, description="Longest body of a request, unpacked."
+    )
+    request_seconds: float = Field(
+        30.0, ge=1, le=3600, description="A client that takes longer over one request is cut off."
     )
     max_waiting_bytes: int = Field(
         64 << 20, ge=1 << 20, description="What may wait for the disk before 429 is answered."

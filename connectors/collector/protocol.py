@@ -13,8 +13,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES: Final = 64 << 10
 MOST_HEADERS: Final = 200
-MOST_SECONDS: Final = 60.0
-"""From the first byte of a request, or the opening of its connection, to its last byte."""
 _TOO_LONG: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
@@ -59,8 +57,11 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
 
-async def cut_off_the_slow(connections: set[Protocol], seconds: float = MOST_SECONDS) -> None:
-    """Once a second, end connections whose request takes too long."""
+async def cut_off_the_slow(connections: set[Protocol], seconds: float) -> None:
+    """Once a second, end connections whose request takes too long.
+
+    That is from its first byte, or the opening of the connection, to its last.
+    """
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1.0)

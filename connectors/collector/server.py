@@ -132,7 +132,7 @@ class Server:
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=2048,
         )
-        server = _Announcing(config, started)
+        server = _Announcing(config, started, self._settings.request_seconds)
         self.app.connections = lambda: len(server.server_state.connections)
         try:
             with _signals_of_ours():
@@ -155,19 +155,19 @@ def _signals_of_ours() -> Iterator[None]:
 class _Announcing(uvicorn.Server):
     """A server that says when it listens, and cuts off clients that take too long."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None], seconds: float) -> None:
         super().__init__(config)
-        self._announce = started
+        self._announce, self._seconds = started, seconds
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen, then say where."""
         await super().startup(sockets)
         if self.started:
-            watch = cut_off_the_slow(self.server_state.connections)  # type: ignore[arg-type]  # all are ours
+            watch = cut_off_the_slow(self.server_state.connections, self._seconds)  # type: ignore[arg-type]  # all ours
             self._watch = asyncio.create_task(watch)
             self._announce(self.servers[0].sockets[0].getsockname()[1])
 
 
 def sealer_command(workspace: Path) -> list[str]:
     """Return the command of the process that lands segments."""
-    return [sys.executable, "-m", "cdp", "collect", "--seal", "-w", str(workspace)]
+    return [sys.executable, "-P", "-m", "cdp", "collect", "--seal", "-w", str(workspace)]

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "tests/oracle/test_identity_levels.py",
+    "tests/properties/test_collector_laws.py",
     "tests/properties/test_identity_encode_laws.py",
     "tests/properties/test_identity_incremental.py",
     "tests/properties/test_identity_judged.py",

@@ -131,4 +131,32 @@ CREATE TABLE suppressions (
 CREATE UNIQUE INDEX standing_suppressions ON suppressions (hash) WHERE removed_at IS NULL
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4)
+# Packs: many small files of one day, put together (pipelines.compaction). A landed file and its rows keep their
+# names; ``packed`` and ``event_files.pack_id`` say where the rows are now. ``files``: how many went in; of a pack of
+# events, rows of those that have been standardised again since do not count. What packs took the place of is
+# ``retired``, and goes when nobody can be reading it any more.
+_V5 = """
+CREATE TABLE packs (
+  pack_id INTEGER PRIMARY KEY AUTOINCREMENT, zone TEXT NOT NULL, source TEXT NOT NULL, ingest_date TEXT NOT NULL,
+  path TEXT NOT NULL UNIQUE, files INTEGER NOT NULL, rows INTEGER NOT NULL, size INTEGER NOT NULL, run_id TEXT NOT NULL);
+CREATE TABLE packed (
+  file_id INTEGER PRIMARY KEY, pack_id INTEGER NOT NULL REFERENCES packs, first_row INTEGER NOT NULL);
+CREATE INDEX packed_by_pack ON packed (pack_id);
+ALTER TABLE event_files ADD COLUMN pack_id INTEGER REFERENCES packs;
+CREATE INDEX event_files_by_pack ON event_files (pack_id) WHERE pack_id IS NOT NULL;
+CREATE TABLE retired (path TEXT PRIMARY KEY, retired_at TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE VIEW stored_files AS
+SELECT f.file_id, f.zone, f.source, f.ingest_date, f.sha16, f.batch_id, f.rows, m.pack_id,
+  coalesce(p.path, f.path) AS path, coalesce(m.first_row, 0) AS first_row,
+  coalesce(p.rows, f.rows) AS stored_rows, coalesce(p.size, f.size) AS stored_size
+FROM files AS f LEFT JOIN packed AS m USING (file_id) LEFT JOIN packs AS p USING (pack_id);
+
+CREATE VIEW stored_events AS
+SELECT e.file_id, e.mapping_hash, e.envelopes, e.events, e.current, e.run_id, e.pack_id,
+  coalesce(p.path, e.path) AS path, coalesce(p.files, 1) AS stored_files,
+  coalesce(p.rows, e.events) AS stored_rows, coalesce(p.size, e.size) AS stored_size
+FROM event_files AS e LEFT JOIN packs AS p USING (pack_id)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5)

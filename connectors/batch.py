@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cdp import ids, suppression
 from cdp.lake import Lake, StoredFile, raw_path
 from cdp.ledger import Ledger, timestamp
-from connectors.duplicates import Known, LandedFile, Verdict
+from connectors.duplicates import Known, LandedFile, Verdict, landed_files
 from connectors.envelopes import EnvelopeContext, seal
 from connectors.protocol import Chunk, Connector
 from connectors.reading import Gathered, Item
@@ -94,10 +94,7 @@ class Lander:
 
     def refresh(self) -> None:
         """Take in what others have landed since the last batch."""
-        found = self.ledger.rows(
-            "SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (self.source.name,)
-        )
-        self.known.follow([LandedFile(row["file_id"], row["path"]) for row in found])
+        self.known.follow(landed_files(self.ledger, self.source.name))
 
     def open_batch(self, now: datetime, run_id: str, *, collected: bool = False) -> Batch:
         """Begin a batch: take up the intent of a run that died, or record a new one."""

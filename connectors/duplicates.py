@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from cdp.duck import quote
 from cdp.lake import Lake
+from cdp.ledger import Ledger
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,10 +26,19 @@ _KEYS = ["event_hash", "event_id", "fingerprint"]
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file of the source as the ledger lists it (or as it is about to)."""
+    """A file of the source as the ledger lists it (or is about to): the rows of ``path`` from ``first_row`` on."""
 
     file_id: int
     path: str
+    first_row: int = 0
+
+
+def landed_files(ledger: Ledger, source: str) -> list[LandedFile]:
+    """Return the landed files of a source, oldest first."""
+    rows = ledger.rows(
+        "SELECT file_id, path, first_row FROM stored_files WHERE source = ? ORDER BY file_id", (source,)
+    )
+    return [LandedFile(row["file_id"], row["path"], row["first_row"]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -48,61 +58,66 @@ class Known:
         self._lake = lake
         self._connection = connection
         self._files: list[LandedFile] = []
-        self._hashes: list[pa.ChunkedArray] = []
+        self._hashes: dict[str, pa.ChunkedArray] = {}
         self.follow(landed)
 
     def follow(self, landed: Sequence[LandedFile]) -> None:
-        """Know exactly these files: read those that are new, forget those that are gone."""
-        known = dict(zip(self._files, self._hashes, strict=True))
+        """Know exactly these files: read those that are new, forget those that are gone.
+
+        Many files may lie in one pack, which is read as one.
+        """
         if landed == self._files:
             return
-        self._files = list(landed)
-        self._hashes = [known[file] if file in known else self._read(file) for file in landed]
+        self._files, known = list(landed), self._hashes
+        paths = dict.fromkeys(file.path for file in landed)
+        self._hashes = {path: known[path] if path in known else self._read(path) for path in paths}
 
-    def _read(self, file: LandedFile) -> pa.ChunkedArray:
-        return pq.ParquetFile(self._lake.path(file.path)).read(columns=["event_hash"])["event_hash"]
+    def _read(self, path: str) -> pa.ChunkedArray:
+        return pq.ParquetFile(self._lake.path(path)).read(columns=["event_hash"])["event_hash"]
 
     def add(self, file: LandedFile, table: pa.Table) -> None:
         """Take in a file that has just been written."""
         self._files.append(file)
-        self._hashes.append(table["event_hash"])
+        self._hashes[file.path] = table["event_hash"]
 
     def check(self, table: pa.Table, file_id: int) -> Verdict:
         """Judge the rows of a new raw table that will be file ``file_id``."""
         new = table["event_hash"]
-        hits = [pc.filter(old, pc.is_in(old, value_set=new.combine_chunks())) for old in self._hashes]
-        touched = [file for file, hit in zip(self._files, hits, strict=True) if len(hit)]
+        wanted = new.combine_chunks()
+        found = {path: pc.filter(old, pc.is_in(old, value_set=wanted)) for path, old in self._hashes.items()}
+        touched = [path for path, hit in found.items() if len(hit)]
+        hits = [found[path] for path in touched]
         counts = pc.value_counts(new.combine_chunks())
         repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        suspects = pc.unique(
-            pa.concat_arrays([repeated, *(hit.combine_chunks() for hit in hits if len(hit))])
-        )
+        suspects = pc.unique(pa.concat_arrays([repeated, *(hit.combine_chunks() for hit in hits)]))
         if not len(suspects):
             return Verdict(pa.repeat(pa.scalar(value=False), len(new)), [])
         return self._confirm(table, pc.is_in(new, value_set=suspects), file_id, touched)
 
     def _confirm(
-        self, table: pa.Table, suspect: pa.ChunkedArray, file_id: int, touched: Sequence[LandedFile]
+        self, table: pa.Table, suspect: pa.ChunkedArray, file_id: int, touched: Sequence[str]
     ) -> Verdict:
         """Compare the whole ids and fingerprints of the rows whose hash is not new."""
         connection = self._connection
         keys = table.select(_KEYS).append_column("n", pa.array(range(len(table)), pa.int64())).filter(suspect)
         connection.register("numbered", keys)
         connection.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM numbered")
-        olds = "".join(
-            f" UNION ALL SELECT {file.file_id} AS file_id, file_row_number AS raw_row, event_id, fingerprint "
-            f"FROM read_parquet({quote(str(self._lake.path(file.path)))}, file_row_number = true) "
+        olds = "SELECT 0 AS place, 0 AS stored_row, '' AS event_id, ''::BLOB AS fingerprint WHERE false"
+        olds += "".join(
+            f" UNION ALL SELECT {place} AS place, file_row_number AS stored_row, event_id, fingerprint "
+            f"FROM read_parquet({quote(str(self._lake.path(path)))}, file_row_number = true) "
             "WHERE event_hash IN (SELECT event_hash FROM fresh)"
-            for file in touched
+            for place, path in enumerate(touched)
         )
+        connection.register("members", self._members(touched))
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE versions AS
+            WITH old AS (SELECT * FROM ({olds}) WHERE event_id IN (SELECT event_id FROM fresh))
             SELECT {file_id} AS file_id, n AS raw_row, event_id, fingerprint, true AS is_new FROM fresh
             UNION ALL
-            SELECT *, false FROM (SELECT 0 AS file_id, 0 AS raw_row, '' AS event_id, ''::BLOB AS fingerprint
-              WHERE false{olds})
-            WHERE event_id IN (SELECT event_id FROM fresh)
+            SELECT m.file_id, o.stored_row - m.first_row, o.event_id, o.fingerprint, false
+            FROM old AS o ASOF JOIN members AS m ON o.place = m.place AND o.stored_row >= m.first_row
             """
         )
         duplicates = connection.sql(
@@ -125,3 +140,15 @@ class Known:
         ).fetchall()
         repeated = pc.is_in(pa.array(range(len(table)), pa.int64()), value_set=duplicates.combine_chunks())
         return Verdict(repeated, revisions)
+
+    def _members(self, touched: Sequence[str]) -> pa.Table:
+        """Return (place, first_row, file_id) of the files that lie in ``touched``, by their place there."""
+        places = {path: place for place, path in enumerate(touched)}
+        inside = [file for file in self._files if file.path in places]
+        return pa.table(
+            {
+                "place": pa.array([places[file.path] for file in inside], pa.int64()),
+                "first_row": pa.array([file.first_row for file in inside], pa.int64()),
+                "file_id": pa.array([file.file_id for file in inside], pa.int64()),
+            }
+        )

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from cdp import stored
 from cdp.duck import connect, quote
 from cdp.errors import CorruptError
 from cdp.lake import Lake, events_path
@@ -19,7 +19,7 @@ from cdp.ledger import Ledger
 from cdp.schemas import QUARANTINE
 from connectors.standardise import StandardisedBatch
 
-_EVENTS_DICTIONARY = (
+EVENTS_DICTIONARY = (
     "source",
     "channel",
     "event_type",
@@ -35,14 +35,15 @@ _EVENTS_DICTIONARY = (
 
 
 # What standardising and replay read of a landed file; ``reason`` and ``detail`` are in quarantine only.
-_READ_COLUMNS = [name for name in QUARANTINE.names if name not in ("event_hash", "fingerprint")]
+READ_COLUMNS = [name for name in QUARANTINE.names if name not in ("event_hash", "fingerprint")]
 
 
 @dataclass(frozen=True)
 class PendingFile:
     """A landed file whose events under the mapping in use do not exist yet.
 
-    ``collected``: its envelopes came over HTTP, each with the time of its own request.
+    Its rows are those of ``path`` from ``first_row`` on. ``collected``: its envelopes came over HTTP, each
+    with the time of its own request.
     """
 
     file_id: int
@@ -51,6 +52,7 @@ class PendingFile:
     sha16: str
     ingest_date: str
     rows: int
+    first_row: int = 0
     collected: bool = False
 
 
@@ -64,8 +66,8 @@ def pending(
     """
     found = ledger.rows(
         """
-        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, b.collected
-        FROM files AS f JOIN batches AS b USING (batch_id)
+        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, f.first_row, b.collected
+        FROM stored_files AS f JOIN batches AS b USING (batch_id)
         WHERE f.source = :source AND f.zone = 'raw' AND (:day IS NULL OR f.ingest_date = :day)
           AND (:again OR NOT EXISTS (SELECT 1 FROM event_files AS e
             WHERE e.file_id = f.file_id AND e.mapping_hash = :mapping AND e.current))
@@ -76,15 +78,23 @@ def pending(
     return [PendingFile(**{**dict(row), "collected": bool(row["collected"])}) for row in found]
 
 
-def read_raw(lake: Lake, file: PendingFile) -> pa.Table:
-    """Return the rows of a landed file; a file that is gone or cut raises :class:`CorruptError`."""
+def read_raw(lake: Lake, file: PendingFile, reader: stored.RowReader | None = None) -> pa.Table:
+    """Return the rows of a landed file; a file that is gone or cut raises :class:`CorruptError`.
+
+    A ``reader`` (of ``READ_COLUMNS``) that is given again reads a pack of many files only once.
+    """
+    reader = reader or stored.RowReader(READ_COLUMNS)
     try:
-        return pq.ParquetFile(lake.path(file.path)).read(columns=_READ_COLUMNS)
+        table = reader.read(lake.path(file.path), file.first_row, file.rows)
+        found = f"{table.num_rows} of {file.rows} rows" if table.num_rows != file.rows else ""
     except (OSError, pa.ArrowInvalid) as error:
+        found = type(error).__name__
+    if found:
         raise CorruptError(
-            f"The landed file {file.path} cannot be read ({type(error).__name__}).",
+            f"The landed file {file.path} cannot be read ({found}).",
             hint="It is listed in the ledger and immutable: restore it from a backup; `cdp doctor` lists all such files.",
-        ) from error
+        )
+    return table
 
 
 def duplicates(ledger: Ledger, file_id: int) -> pa.Array:
@@ -102,12 +112,13 @@ def commit(
     skipped = len(duplicates(ledger, file.file_id))
     envelopes = file.rows - skipped - batch.outcomes.num_rows
     path = events_path(file.source, file.file_id, file.sha16, mapping_hash)
-    stored = lake.write_parquet(path, batch.events, dictionary=_EVENTS_DICTIONARY)
+    written = lake.write_parquet(path, batch.events, dictionary=EVENTS_DICTIONARY)
     with ledger.transaction("events"):
         ledger.execute("UPDATE event_files SET current = 0 WHERE file_id = ?", (file.file_id,))
         ledger.execute(
-            "INSERT OR REPLACE INTO event_files VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
-            (file.file_id, mapping_hash, path, envelopes, stored.rows, stored.size, run_id),
+            "INSERT OR REPLACE INTO event_files (file_id, mapping_hash, path, envelopes, events, size, current, run_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+            (file.file_id, mapping_hash, path, envelopes, written.rows, written.size, run_id),
         )
         _append_outcomes(ledger, file.file_id, batch.outcomes, mapping_hash, run_id)
 
@@ -200,22 +211,26 @@ def _decide(
 ) -> list[tuple[int, int, str, str, str | None]]:
     """Return the fate of every version that is an event: the winner's and the losers'."""
     file_ids = sorted({file_id for _, file_id, _ in revised})
-    marks = ", ".join("?" * len(file_ids))
-    event_paths = ledger.rows(
-        f"SELECT path FROM event_files WHERE current AND file_id IN ({marks})",
-        file_ids,
-    )
-    raw_paths = ledger.rows(f"SELECT file_id, path FROM files WHERE file_id IN ({marks})", file_ids)
-    if not event_paths:
+    events = stored.events(lake, ledger, file_ids)
+    if not events:
         return []
-    columns = list(zip(*revised, strict=True))
-    versions = pa.table({"event_id": columns[0], "file_id": columns[1], "raw_row": columns[2]})
-    prints = " UNION ALL ".join(
-        f"SELECT {row['file_id']}::BIGINT AS file_id, file_row_number AS raw_row, fingerprint, sent_at "
-        f"FROM read_parquet({quote(str(lake.path(row['path'])))}, file_row_number = true)"
-        for row in raw_paths
+    marks = ", ".join("?" * len(file_ids))
+    where = {
+        row["file_id"]: (str(lake.path(row["path"])), row["first_row"])
+        for row in ledger.rows(
+            f"SELECT file_id, path, first_row FROM stored_files WHERE file_id IN ({marks})", file_ids
+        )
+    }
+    versions = pa.table(
+        {
+            "event_id": [event_id for event_id, _, _ in revised],
+            "file_id": [file_id for _, file_id, _ in revised],
+            "raw_row": [raw_row for _, _, raw_row in revised],
+            "path": [where[file_id][0] for _, file_id, _ in revised],
+            "stored_row": [where[file_id][1] + raw_row for _, file_id, raw_row in revised],
+        }
     )
-    events = ", ".join(quote(str(lake.path(row["path"]))) for row in event_paths)
+    paths = ", ".join(quote(path) for path in sorted({path for path, _ in where.values()}))
     loser = f"'quarantined', '{CONFLICT}'" if policy == "quarantine" else "'superseded', 'newer_revision'"
     if policy == "first":
         loser = "'superseded', 'older_revision'"
@@ -226,11 +241,15 @@ def _decide(
             f"""
             WITH times AS (
               SELECT file_id, raw_row, min(occurred_at) AS occurred_at, min(received_at) AS received_at
-              FROM read_parquet([{events}]) SEMI JOIN versions USING (file_id, raw_row) GROUP BY ALL),
+              FROM ({events.query()}) SEMI JOIN versions USING (file_id, raw_row) GROUP BY ALL),
+            prints AS (
+              SELECT v.file_id, v.raw_row, r.fingerprint, r.sent_at
+              FROM read_parquet([{paths}], filename = true, file_row_number = true, hive_partitioning = false) AS r
+              JOIN versions AS v ON r.filename = v.path AND r.file_row_number = v.stored_row),
             ranked AS (
               SELECT v.file_id, v.raw_row, v.event_id,
                 row_number() OVER (PARTITION BY v.event_id ORDER BY {_ORDERS[policy]}) AS place
-              FROM versions AS v JOIN times USING (file_id, raw_row) JOIN ({prints}) USING (file_id, raw_row))
+              FROM versions AS v JOIN times USING (file_id, raw_row) JOIN prints USING (file_id, raw_row))
             SELECT file_id, raw_row, event_id,
               CASE WHEN place = 1 THEN 'standardised' ELSE {lost_outcome} END,
               CASE WHEN place = 1 THEN 'current_revision' ELSE {lost_reason} END

@@ -17,7 +17,7 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.schemas import OUTCOMES, RAW
 from connectors.compile import SourceContext
-from connectors.duplicates import Known, LandedFile
+from connectors.duplicates import Known, landed_files
 from connectors.envelopes import EnvelopeContext, seal
 from connectors.outcomes import PendingFile
 from connectors.protocol import Connector, SplitContext
@@ -41,8 +41,8 @@ def files(
     """
     found = ledger.rows(
         """
-        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, b.collected
-        FROM files AS f JOIN batches AS b USING (batch_id)
+        SELECT f.file_id, f.source, f.path, f.sha16, f.ingest_date, f.rows, f.first_row, b.collected
+        FROM stored_files AS f JOIN batches AS b USING (batch_id)
         WHERE f.source = :source AND f.zone = 'quarantine' AND CASE WHEN :mapping IS NULL
           THEN EXISTS (SELECT 1 FROM current_outcomes AS c WHERE c.file_id = f.file_id AND c.outcome = 'quarantined')
           ELSE EXISTS (SELECT 1 FROM event_files AS e WHERE e.file_id = f.file_id)
@@ -79,9 +79,8 @@ def reread(
     held = held_back(raw, connector, context, suppression.load(ledger))
     fates |= dict.fromkeys(rows.filter(held).to_pylist(), ("ignored", SUPPRESSED))
     raw, rows = raw.filter(pc.invert(held)), rows.filter(pc.invert(held))
-    landed = ledger.rows("SELECT file_id, path FROM files WHERE source = ? ORDER BY file_id", (source.name,))
     with connect() as connection:
-        known = Known(lake, [LandedFile(row["file_id"], row["path"]) for row in landed], connection)
+        known = Known(lake, landed_files(ledger, source.name), connection)
         repeated = known.check(raw, file.file_id).duplicates if raw.num_rows else pa.array([], pa.bool_())
     fates |= dict.fromkeys(rows.filter(repeated).to_pylist(), ("duplicate", "landed_since"))
     fresh = pc.invert(repeated) if len(repeated) else repeated

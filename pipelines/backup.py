@@ -96,7 +96,7 @@ def _listed(workspace: Path, into: Path) -> Iterator[str]:
     """Yield what people wrote, and the landed files that the copied ledger lists."""
     yield from (name for name in WRITTEN if (workspace / name).is_file())
     with Ledger(into / Lake(workspace).ledger_path.name, read_only=True) as ledger:
-        for row in ledger.rows("SELECT path FROM files ORDER BY file_id"):
+        for row in ledger.rows("SELECT DISTINCT path FROM stored_files ORDER BY path"):
             yield row["path"]
         # A model could be estimated again, but not the same one: a restored workspace keeps its customers.
         yield from models.listed(ledger)

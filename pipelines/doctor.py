@@ -80,7 +80,9 @@ def _sqlite(ledger: Ledger) -> Finding:
 def _landed(lake: Lake, ledger: Ledger) -> Finding:
     from pipelines.stages.land import file_problem
 
-    rows = ledger.rows("SELECT path, rows, size FROM files ORDER BY file_id")
+    rows = ledger.rows(
+        "SELECT DISTINCT path, stored_rows AS rows, stored_size AS size FROM stored_files ORDER BY path"
+    )
     wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["rows"], size=row["size"]))]
     advice = "Landed files cannot be made again: restore them from a backup."
     return _files("landed files", len(rows), wrong, advice)
@@ -89,10 +91,10 @@ def _landed(lake: Lake, ledger: Ledger) -> Finding:
 def _events(lake: Lake, ledger: Ledger) -> Finding:
     from pipelines.stages.land import file_problem
 
-    rows = ledger.rows("SELECT path, events, size FROM event_files WHERE current ORDER BY path")
-    wrong = [
-        p for row in rows if (p := file_problem(lake, row["path"], rows=row["events"], size=row["size"]))
-    ]
+    rows = ledger.rows(
+        "SELECT DISTINCT path, stored_rows AS rows, stored_size AS size FROM stored_events WHERE current ORDER BY path"
+    )
+    wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["rows"], size=row["size"]))]
     return _files("event files", len(rows), wrong, "Make them again: cdp run --full.")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
+from cdp import stored
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from cdp.stored import EventFiles
 from connectors.outcomes import CONFLICT
 from pipelines import digests
 from pipelines.records import EXCLUDED
@@ -19,13 +20,13 @@ from pipelines.records import EXCLUDED
 class EventInputs:
     """The current files of events, and the envelopes whose events no longer count."""
 
-    files: tuple[Path, ...]
+    files: EventFiles
     excluded: pa.Table
     digest: str
 
 
 def events(lake: Lake, ledger: Ledger) -> EventInputs:
-    """Return the events as they stand."""
+    """Return the events as they stand. Where they are stored makes no difference to the digest."""
     files = ledger.rows("SELECT path, events, size FROM event_files WHERE current ORDER BY path")
     lost = ledger.rows(
         "SELECT file_id, raw_row FROM current_outcomes WHERE outcome = 'superseded' OR reason = ? "
@@ -34,7 +35,7 @@ def events(lake: Lake, ledger: Ledger) -> EventInputs:
     )
     excluded = pa.table({name: [row[name] for row in lost] for name in EXCLUDED.names}, schema=EXCLUDED)
     digest = digests.digest(digests.rows_digest(files), digests.rows_digest(lost))
-    return EventInputs(tuple(lake.path(row["path"]) for row in files), excluded, digest)
+    return EventInputs(stored.events(lake, ledger), excluded, digest)
 
 
 _JUDGEMENTS = pa.schema(

@@ -66,17 +66,18 @@ def held(
 ) -> list[Held]:
     """Return quarantined envelopes, the newest files first."""
     rows = ledger.rows(
-        "SELECT f.source, c.reason, f.file_id, c.raw_row, f.ingest_date, c.event_id, f.path "
-        f"FROM current_outcomes AS c JOIN files AS f USING (file_id) {_WHERE} "
+        "SELECT f.source, c.reason, f.file_id, c.raw_row, f.ingest_date, c.event_id, f.path, "
+        "f.first_row + c.raw_row AS place "
+        f"FROM current_outcomes AS c JOIN stored_files AS f USING (file_id) {_WHERE} "
         "AND (:reason IS NULL OR c.reason = :reason) ORDER BY f.file_id DESC, c.raw_row LIMIT :limit",
         {**_parameters(sources), "reason": reason, "limit": limit},
     )
     wanted: dict[str, list[int]] = {}
     for row in rows:
-        wanted.setdefault(row["path"], []).append(row["raw_row"])
+        wanted.setdefault(row["path"], []).append(row["place"])
     length = WHOLE if show else EXCERPT
     found = {path: _pieces(lake, path, places, length) for path, places in wanted.items()}
-    pieces = [found[row["path"]][row["raw_row"]] for row in rows]
+    pieces = [found[row["path"]][row["place"]] for row in rows]
     return [
         Held(
             row["source"],

@@ -8,7 +8,7 @@ depends on the order of the files or of the rows in them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from cdp.duck import connect, identifier, quote
 from cdp.schemas import EVENTS, RECORD_IDENTIFIERS, RECORD_VALUES, TIMESTAMP, TRAITS
+from cdp.stored import EventFiles
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +57,7 @@ class RecordTables:
 
 
 def build(
-    event_files: Sequence[Path],
+    event_files: EventFiles,
     excluded: pa.Table,
     *,
     grouped_sources: Collection[str] = (),
@@ -87,15 +88,14 @@ def _table(connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema) -
 
 def _events(
     connection: duckdb.DuckDBPyConnection,
-    event_files: Sequence[Path],
+    event_files: EventFiles,
     excluded: pa.Table,
     grouped_sources: Collection[str],
 ) -> None:
     """Create ``counted`` (events that count, each once) and ``said`` (one row per trait value said)."""
     connection.register("excluded_envelopes", excluded.cast(EXCLUDED))
     if event_files:
-        listed = ", ".join(quote(str(path)) for path in event_files)
-        connection.execute(f"CREATE TEMP VIEW stored AS SELECT * FROM read_parquet([{listed}])")
+        connection.execute(f"CREATE TEMP VIEW stored AS {event_files.query()}")
     else:
         connection.register("stored", EVENTS.empty_table())
     connection.execute(_STANDING_SQL)

@@ -135,8 +135,9 @@ def problems(workspace: Path, undisturbed: Path) -> Iterator[str]:
     if not run(workspace).nothing_new:
         yield "a further run finds something to do"
     lake = Lake(workspace)
-    listed = {row[0] for row in ledger_rows(workspace, "SELECT path FROM files")}
-    listed |= {row[0] for row in ledger_rows(workspace, "SELECT path FROM event_files WHERE current")}
+    listed = {row[0] for row in ledger_rows(workspace, "SELECT path FROM stored_files")}
+    listed |= {row[0] for row in ledger_rows(workspace, "SELECT path FROM stored_events WHERE current")}
+    listed |= {row[0] for row in ledger_rows(workspace, "SELECT path FROM retired")}
     stored = {
         path.relative_to(workspace).as_posix()
         for zone in ("landing", "events")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cdp import stored
 from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.schemas import EVENTS
@@ -130,26 +132,27 @@ class Landing:
     def events(self) -> pa.Table:
         """Return the events that stand: current files without what was superseded."""
         with self.ledger() as ledger:
-            paths = [
-                row["path"]
-                for row in ledger.rows("SELECT path FROM event_files WHERE current ORDER BY file_id")
-            ]
+            files = stored.events(self.lake, ledger)
             gone = {
                 (row["file_id"], row["raw_row"])
                 for row in ledger.rows(
                     "SELECT file_id, raw_row FROM current_outcomes WHERE outcome IN ('superseded', 'quarantined')"
                 )
             }
-        tables = [pq.read_table(self.lake.path(path)) for path in paths] or [EVENTS.empty_table()]
-        table = pa.concat_tables(tables)
+        tables = [pq.read_table(path) for path in files.whole] or [EVENTS.empty_table()]
+        for path, ids in files.parts.items():
+            part = pq.read_table(path)
+            tables.append(part.filter(pc.is_in(part["file_id"], value_set=pa.array(ids, pa.int64()))))
+        table = pa.concat_tables(tables).sort_by([("file_id", "ascending"), ("raw_row", "ascending")])
         keys = zip(table["file_id"].to_pylist(), table["raw_row"].to_pylist(), strict=True)
         return table.filter(pa.array([key not in gone for key in keys], pa.bool_()))
 
     def landed_payloads(self) -> list[bytes]:
         """Return every payload of the landing zone, raw and quarantined, in order of landing."""
         with self.ledger() as ledger:
-            paths = [row["path"] for row in ledger.rows("SELECT path FROM files ORDER BY file_id")]
-        tables = [pq.read_table(self.lake.path(path), columns=["payload"]) for path in paths]
+            files = ledger.rows("SELECT path, first_row, rows FROM stored_files ORDER BY file_id")
+        reader = stored.RowReader(["payload"])
+        tables = [reader.read(self.lake.path(row["path"]), row["first_row"], row["rows"]) for row in files]
         return [payload for table in tables for payload in table["payload"].to_pylist()]
 
 

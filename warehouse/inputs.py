@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -13,6 +13,7 @@ from cdp import duck
 from cdp.errors import CorruptError, UsageError
 from cdp.events import ENGAGEMENT_TYPES
 from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, HELD_BACK, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
+from cdp.stored import EventFiles
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,7 +74,8 @@ TableInput: TypeAlias = pa.Table | Path
 class BuildInputs:
     """Everything that a release is made of. Tables may have more columns than their schema names.
 
-    ``event_files``: Parquet of :data:`cdp.schemas.EVENTS`, any order. ``superseded``: envelopes that
+    ``event_files``: Parquet of :data:`cdp.schemas.EVENTS`, any order. ``event_parts``: packs of them of which
+    only the rows of these file_ids count. ``superseded``: envelopes that
     lost to another revision. ``grouped_sources``: sources whose rows of one event_id are partial folds.
     ``attributions`` hold one row per golden value, of the record that gave it. ``evidence`` may also
     hold edges between different customers; they are served as held back. ``held_back``: values that link
@@ -90,6 +92,7 @@ class BuildInputs:
     clusters: TableInput
     held_back: TableInput = field(default_factory=HELD_BACK.empty_table)
     judgements: TableInput = field(default_factory=JUDGEMENTS.empty_table)
+    event_parts: Mapping[Path, Sequence[int]] = field(default_factory=dict)
     superseded: TableInput = field(default_factory=SUPERSEDED.empty_table)
     grouped_sources: frozenset[str] = frozenset()
     redirects: TableInput = field(default_factory=REDIRECTS.empty_table)
@@ -169,24 +172,21 @@ def _read_text(connection: duckdb.DuckDBPyConnection, name: str, path: Path, que
         raise UsageError(message, hint="Expected: date (2026-01-31), currency (EUR), rate (0.86).") from None
 
 
-def _register_events(connection: duckdb.DuckDBPyConnection, files: tuple[Path, ...]) -> None:
-    if missing := [path for path in files if not path.exists()]:
+def _register_events(connection: duckdb.DuckDBPyConnection, files: EventFiles) -> None:
+    if missing := [path for path in files.paths if not path.exists()]:
         raise CorruptError(
             f"The events file {missing[0].name} is listed but missing.",
             hint="Run `cdp run --full` to make it again.",
         )
-    if files:
-        paths = ", ".join(duck.quote(str(path)) for path in sorted(files))
-        origin = f"read_parquet([{paths}], hive_partitioning = false)"
-    else:
-        origin = "given_events"
-        connection.register(origin, EVENTS.empty_table())
-    connection.execute(f"CREATE TEMP VIEW input_events AS SELECT * FROM {origin}")
+    query = files.query() if files else "FROM given_events"
+    if not files:
+        connection.register("given_events", EVENTS.empty_table())
+    connection.execute(f"CREATE TEMP VIEW input_events AS {query}")
 
 
 def register(connection: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None:
     """Make every input readable as ``input_<name>`` on ``connection``, with the types of its schema."""
-    _register_events(connection, inputs.event_files)
+    _register_events(connection, EventFiles(tuple(sorted(inputs.event_files)), inputs.event_parts))
     identifiers = ("record_key", "type", "value", "source")
     tables: tuple[tuple[str, TableInput, pa.Schema, tuple[str, ...]], ...] = (
         ("id_map", inputs.id_map, ID_MAP, tuple(ID_MAP.names)),

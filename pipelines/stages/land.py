@@ -116,7 +116,8 @@ def verify(session: Session, name: str, days: Iterable[str]) -> int:
     with session.stage("verify", name) as counts:
         for day in days:
             for file in session.ledger.rows(
-                "SELECT path, rows, size FROM files WHERE source = ? AND ingest_date = ? ORDER BY file_id",
+                "SELECT DISTINCT path, stored_rows AS rows, stored_size AS size FROM stored_files "
+                "WHERE source = ? AND ingest_date = ? ORDER BY path",
                 (name, day),
             ):
                 problem = file_problem(session.lake, file["path"], rows=file["rows"], size=file["size"])

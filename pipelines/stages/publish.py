@@ -75,7 +75,8 @@ def _inputs(
     folder = lake.path(generation.path)
     rates = lake.path(RATES)
     return BuildInputs(
-        event_files=events.files,
+        event_files=events.files.whole,
+        event_parts=events.files.parts,
         id_map=folder / "id_map.parquet",
         record_identifiers=folder / "identifiers.parquet",
         attributions=lake.path(profiles.path) / customers.ATTRIBUTIONS,

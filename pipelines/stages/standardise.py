@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp.errors import RunFailedError
+from cdp.stored import RowReader
 from connectors import outcomes, replay
 from connectors.outcomes import PendingFile
 from connectors.standardise import StandardisedBatch, mapping_hash, reject, standardise
@@ -144,6 +145,7 @@ class _Work:
         self.connector: Connector = connector_of(source)
         self.context: SourceContext = context_of(session.settings, name)
         self.mapping = mapping_hash(self.connector, self.context)
+        self.reader = RowReader(outcomes.READ_COLUMNS)
         self.envelopes = self.events = self.rejected = 0
         self.checks: list[CheckResult] = []
         self.days: dict[str, int] = {}
@@ -169,7 +171,7 @@ class _Work:
 
     def _standardise(self, file: PendingFile, skip: pa.Array) -> StandardisedBatch:
         lake, ledger = self.session.lake, self.session.ledger
-        raw = outcomes.read_raw(lake, file)
+        raw = outcomes.read_raw(lake, file, self.reader)
         if not file.path.startswith(QUARANTINE_ZONE):
             return standardise(
                 raw,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdp.schemas import EVENTS, TRAITS
+from cdp.stored import EventFiles
 from pipelines import records
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,13 +54,13 @@ def random_events(seed: int, count: int = 200) -> list[dict[str, Any]]:
     return found
 
 
-def write(folder: Path, rows: list[dict[str, Any]], files: int) -> list[Path]:
+def write(folder: Path, rows: list[dict[str, Any]], files: int) -> EventFiles:
     folder.mkdir()
     paths = []
     for number in range(files):
         paths.append(folder / f"{number}.parquet")
         pq.write_table(pa.Table.from_pylist(rows[number::files], schema=EVENTS), paths[-1])
-    return paths
+    return EventFiles(tuple(paths))
 
 
 def sound(row: dict[str, Any]) -> datetime | None:
@@ -123,7 +124,7 @@ def test_the_order_of_rows_and_files_does_not_matter(tmp_path: Path) -> None:
     shuffled = random.Random(1).sample(rows, len(rows))
     none = records.EXCLUDED.empty_table()
     one = records.build(write(tmp_path / "one", rows, 1), none)
-    other = records.build(write(tmp_path / "other", shuffled, 7)[::-1], none)
+    other = records.build(EventFiles(write(tmp_path / "other", shuffled, 7).whole[::-1]), none)
     assert one.records.equals(other.records)
     assert one.identifiers.equals(other.identifiers)
     assert one.values.equals(other.values)
@@ -146,6 +147,6 @@ def test_lines_of_one_order_count_once_however_they_are_spread(tmp_path: Path) -
 
 
 def test_no_events_give_empty_tables() -> None:
-    found = records.build([], records.EXCLUDED.empty_table())
+    found = records.build(EventFiles(), records.EXCLUDED.empty_table())
     assert (found.records.num_rows, found.identifiers.num_rows, found.values.num_rows) == (0, 0, 0)
     assert found.records.schema == records.RECORDS

@@ -6,14 +6,12 @@ the user name, where Meta gives one. Messages that another app handles (``standb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from connectors import json_items
+from connectors import json_items, meta_changes
 from connectors.mapping import JOIN, EnvelopeFields, IdentifierRule, Mapping, PartyRule
-from connectors.meta_items import Item, Object, listed, split_body, without
+from connectors.meta_items import by_lists
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
@@ -21,47 +19,17 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 
-_LISTS = ("messaging", "standby", "changes")
-
-
-class _Entry(msgspec.Struct):
-    messaging: list[msgspec.Raw] = []
-    standby: list[msgspec.Raw] = []
-    changes: list[msgspec.Raw] = []
-
-
-class _Body(msgspec.Struct):
-    entry: list[_Entry]
-
-
-_BODY = msgspec.json.Decoder(_Body)
-
-
-def _is_single(document: bytes) -> bool:
-    try:
-        entries = _BODY.decode(document).entry
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
-    return len(entries) == 1 and sum(len(items) for items in msgspec.structs.astuple(entries[0])) <= 1
-
-
-def _items(entry: Object) -> Sequence[Item]:
-    rest = without(entry, _LISTS)
-    return [Item(rest | {name: b"[" + item + b"]"}) for name, item in listed(entry, _LISTS)]
-
-
-def _pieces(document: bytes) -> Sequence[json_items.Piece] | None:
-    return None if _is_single(document) else split_body(document, _items)
+_PIECES = by_lists(("messaging", "standby", "changes"))
 
 
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
     """Yield a body per message, reaction, read, comment and other change."""
     del context
-    yield from json_items.chunks(data, _pieces)
+    yield from json_items.chunks(data, _PIECES)
 
 
-_E = "$.entry[0]"
-_M, _S, _C = f"{_E}.messaging[0]", f"{_E}.standby[0]", f"{_E}.changes[0].value"
+_E = meta_changes.ENTRY
+_M, _S, _C = f"{_E}.messaging[0]", f"{_E}.standby[0]", meta_changes.VALUE
 
 # What a message event may hold; it stands in one of three places of the body.
 _EVENT = {
@@ -86,22 +54,6 @@ _EVENT = {
     "ad": "message.referral.ad_id",
 }
 
-_COMMENT = {
-    "field": f"{_E}.changes[0].field",
-    "item": f"{_C}.item",
-    "verb": f"{_C}.verb",
-    "author": f"{_C}.from.id",
-    "author_name": f"{_C}.from.username",
-    "author_full": f"{_C}.from.name",
-    "comment": f"{_C}.text",
-    "comment_message": f"{_C}.message",
-    "media": f"{_C}.media.id",
-    "media_id": f"{_C}.media_id",
-    "post_id": f"{_C}.post_id",
-    "parent": f"{_C}.parent_id",
-    "created": f"{_C}.created_time",
-}
-
 _FIELDS = {
     "object": "$.object",
     "entry_id": f"{_E}.id",
@@ -109,7 +61,8 @@ _FIELDS = {
     **{f"m_{name}": f"{_M}.{path}" for name, path in _EVENT.items()},
     **{f"s_{name}": f"{_S}.{path}" for name, path in _EVENT.items()},
     **{f"c_{name}": f"{_C}.{path}" for name, path in _EVENT.items()},
-    **_COMMENT,
+    **meta_changes.FIELDS,
+    "author_name": f"{_C}.from.username",
 }
 
 
@@ -133,14 +86,6 @@ _MESSAGE_TYPE = f"""CASE
     WHEN {_DELIVERED} THEN 'message_delivered'
     WHEN {_x("referral")} IS NOT NULL THEN 'link_clicked' END"""
 
-_CHANGE_TYPE = """CASE field
-    WHEN 'comments' THEN 'comment_posted' WHEN 'live_comments' THEN 'comment_posted'
-    WHEN 'mentions' THEN 'post_mentioned' WHEN 'mention' THEN 'post_mentioned'
-    WHEN 'leadgen' THEN 'lead_submitted'
-    WHEN 'feed' THEN CASE WHEN verb IN ('add', 'edited') THEN CASE item WHEN 'comment' THEN 'comment_posted'
-      WHEN 'reaction' THEN 'post_liked' WHEN 'like' THEN 'post_liked' WHEN 'share' THEN 'post_shared'
-      WHEN 'post' THEN 'post_published' END END END"""
-
 
 def _joined(place: str, *parts: str) -> str:
     return JOIN.join(f"{place}.{part}" for part in parts)
@@ -160,7 +105,7 @@ def _ids(place: str) -> tuple[str, ...]:
 MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
-    event_type=f"CASE WHEN {_IS_MESSAGE} THEN {_MESSAGE_TYPE} ELSE {_CHANGE_TYPE} END",
+    event_type=f"CASE WHEN {_IS_MESSAGE} THEN {_MESSAGE_TYPE} ELSE {meta_changes.TYPE} END",
     occurred_at=f"coalesce({_x('sent')}, created, entry_time)",
     quarantine="""CASE WHEN coalesce(object NOT IN ('instagram', 'page'), true)
         THEN 'not_an_instagram_body' END""",
@@ -169,12 +114,12 @@ MAPPING = Mapping(
         WHEN author = entry_id THEN 'own_comment'
         WHEN {_IS_MESSAGE} THEN CASE WHEN {_MESSAGE_TYPE} IS NULL THEN 'unsupported_event' END
         WHEN field IS NULL THEN 'nothing_inside'
-        WHEN {_CHANGE_TYPE} IS NULL THEN 'unsupported_change' END""",
+        WHEN {meta_changes.TYPE} IS NULL THEN 'unsupported_change' END""",
     columns={
-        "subject": f"""coalesce({_x("text")}, {_x("postback")}, {_x("emoji")}, comment, comment_message,
+        "subject": f"""coalesce({_x("text")}, {_x("postback")}, {_x("emoji")}, {meta_changes.SUBJECT},
             {_x("referral")})""",
         "reference": f"""coalesce({_x("reply_to")}, {_x("reacted_to")}, {_x("read_mid")},
-            media, media_id, post_id, parent)""",
+            {meta_changes.REFERENCE})""",
         "campaign": _x("ad"),
         "outcome": f"""coalesce({_x("attachment")},
             CASE WHEN {_x("postback")} IS NOT NULL THEN 'postback' END)""",

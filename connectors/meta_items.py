@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import GenericAlias
+from typing import Any
+
+import msgspec
 
 from connectors import json_items
 
@@ -24,6 +28,37 @@ class Item:
 
 ItemsOf = Callable[[Object], Sequence[Item]]
 """Divides an entry into its items; none where the entry holds nothing that can be divided."""
+
+
+def by_lists(names: Sequence[str]) -> json_items.Splitter:
+    """Return what divides a body whose entries hold their items in the lists ``names``.
+
+    >>> pieces = by_lists(["changes"])(b'{"entry": [{"id": "1", "changes": [{"a": 1}, {"a": 2}]}]}')
+    >>> [piece.payload for piece in pieces]
+    [b'{"entry":[{"id":"1","changes":[{"a": 1}]}]}', b'{"entry":[{"id":"1","changes":[{"a": 2}]}]}']
+    """
+    lists: list[tuple[str, Any, Any]] = [
+        (name, list[msgspec.Raw], msgspec.field(default_factory=list)) for name in names
+    ]
+    entries = GenericAlias(list, (msgspec.defstruct("Entry", lists),))
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Body", [("entry", entries)]))
+
+    def is_single(document: bytes) -> bool:
+        """Whether a body surely holds one item at most: the quick way for nearly all of them."""
+        try:
+            found = decoder.decode(document).entry
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return False
+        return len(found) == 1 and sum(map(len, msgspec.structs.astuple(found[0]))) <= 1
+
+    def items(entry: Object) -> Sequence[Item]:
+        rest = without(entry, names)
+        return [Item(rest | {name: b"[" + item + b"]"}) for name, item in listed(entry, names)]
+
+    def pieces(document: bytes) -> Sequence[json_items.Piece] | None:
+        return None if is_single(document) else split_body(document, items)
+
+    return pieces
 
 
 def split_body(document: bytes, items_of: ItemsOf) -> Sequence[json_items.Piece] | None:

@@ -25,6 +25,8 @@ CONNECTORS: dict[str, str] = {
     "asterisk": "connectors.asterisk",
     "whatsapp": "connectors.whatsapp",
     "instagram": "connectors.instagram",
+    "messenger": "connectors.messenger",
+    "lead_ads": "connectors.lead_ads",
     "mastodon": "connectors.mastodon",
 }
 

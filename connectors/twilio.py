@@ -148,10 +148,8 @@ MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
     event_type=_TYPE,
-    # A request that says no time tells of what happens as it comes.
-    occurred_at=f"""coalesce(CASE {_KIND} WHEN 'CA' THEN coalesce(start_time, date_created)
-        ELSE coalesce(date_sent, date_created) END,
-        CASE WHEN kind IS NOT NULL THEN strftime(received_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ') END)""",
+    occurred_at=f"""CASE {_KIND} WHEN 'CA' THEN coalesce(start_time, date_created)
+        ELSE coalesce(date_sent, date_created) END""",
     quarantine="""CASE WHEN coalesce(sid, account, uri) IS NOT NULL THEN NULL
         WHEN contains(payload, 'twilio.com') OR contains(payload, '"call_sid"')
           OR contains(payload, '"com.twilio.') THEN NULL

@@ -31,6 +31,8 @@ CHANNELS = (
     "asterisk",
     "whatsapp",
     "instagram",
+    "messenger",
+    "lead_ads",
     "mastodon",
 )
 DATA = Path(__file__).parent / "data" / "channels"

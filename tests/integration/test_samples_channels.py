@@ -32,6 +32,7 @@ CONNECTORS = {
     "asterisk_cdr": "asterisk",
     "whatsapp": "whatsapp",
     "meta_instagram": "instagram",
+    "facebook_lead_ads": "lead_ads",
     "mastodon_docs": "mastodon",
     "mastodon_docs_with_comments": "mastodon",
 }
@@ -90,6 +91,11 @@ EXPECTED: dict[str, tuple[tuple[int, int, int, int], dict[str, int]]] = {
         },
     ),
     "meta_instagram": ((3, 3, 0, 0), {}),
+    # Requests that were kept: four leads, of which three have one id; a body of nothing; a body that is null.
+    "facebook_lead_ads": (
+        (6, 2, 0, 2),
+        {"ignored:nothing_inside": 1, "quarantined:not_a_lead": 1, "superseded:newer_revision": 2},
+    ),
     "mastodon_docs": (
         (71, 3, 49, 0),
         {

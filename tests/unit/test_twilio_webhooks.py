@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from connectors import twilio_webhooks
 from connectors.reading import decode
-from connectors.testing import NOW
+from connectors.standardise import standardise
+from connectors.testing import NOW, default_context
 from connectors.twilio import CONNECTOR
 from tests.channel_tools import became, events, reasons
 from tests.landing_tools import Landing
@@ -198,8 +199,12 @@ def test_reading_is_what_the_person_does_and_delivery_is_ours() -> None:
 
 
 def test_a_request_that_says_no_time_tells_of_what_happens_as_it_comes() -> None:
-    (event,) = events("twilio", message())
-    assert (event["occurred_at"], event.get("time_flag")) == (NOW.isoformat(), None)
+    found = became("twilio", message())
+    context = default_context(CONNECTOR)
+    (event,) = standardise(found.raw, CONNECTOR, context, file_id=1, collected=True).events.to_pylist()
+    assert (event["occurred_at"], event["time_flag"]) == (NOW, None)
+    (kept,) = events("twilio", message())
+    assert kept["time_flag"] == "missing"
 
 
 def test_a_failure_says_why() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from typing import Any
@@ -16,27 +15,9 @@ from cdp.settings.collecting import SignatureSettings
 from connectors.collector.signatures import mailgun
 from connectors.collector.signatures.mailgun import TokenMemory, read_signature
 from connectors.collector.webhooks import Delivery, Keys
+from tests.mailgun_tools import NOW, SECRET, TOKEN, signature
 
-SECRET = "key-a-webhook-signing-key"
-NOW = 1772445600
-TOKEN = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
 EVENT = {"event": "opened", "id": "e1", "timestamp": 1772445599.5, "recipient": "ann@c.example"}
-
-
-def hmac_sha256(key: bytes, message: bytes) -> str:
-    """HMAC by its definition (RFC 2104), so that the tests do not repeat the code that they test."""
-    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + message).digest()
-    return hashlib.sha256(bytes(byte ^ 0x5C for byte in block) + inner).hexdigest()
-
-
-def signature(token: str = TOKEN, at: int = NOW, secret: str = SECRET) -> dict[str, str]:
-    """What documentation.mailgun.com, Securing Webhooks, describes."""
-    return {
-        "timestamp": str(at),
-        "token": token,
-        "signature": hmac_sha256(secret.encode(), f"{at}{token}".encode()),
-    }
 
 
 def body(event: dict[str, Any] = EVENT, **signed: str) -> bytes:

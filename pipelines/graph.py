@@ -11,7 +11,7 @@ import dagster as dg
 
 from cdp.lake import CONFIG_FILE, Lake
 from cdp.ledger import Ledger
-from pipelines import assets, job
+from pipelines import assets, collected, job
 from pipelines.asset_checks import table_checks
 from pipelines.resources import held_session, own_session
 from pipelines.session import Session
@@ -63,7 +63,11 @@ def automation_definitions() -> dg.Definitions:
     return dg.Definitions(
         jobs=[job.job()],
         schedules=[job.schedule(settings)],
-        sensors=[job.new_files_sensor(workspace, settings), followers],
+        sensors=[
+            job.new_files_sensor(workspace, settings),
+            collected.collected_sensor(workspace, settings),
+            followers,
+        ],
     )
 
 

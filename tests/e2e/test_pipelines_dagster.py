@@ -189,6 +189,19 @@ class TestRecord:
             assert instance.get_run_by_id(alive.run_id).status.value == "STARTED"
 
 
+def collect(workspace: Path, calls: list[str]) -> None:
+    """Have calls collected over HTTP, and landed."""
+    from connectors.collector.seal import Sealer
+    from connectors.collector.wal import Request, Segment
+
+    moment = time.time_ns() // 1000
+    segment = Segment(workspace / "landing" / "wal" / f"{moment:017d}-aa.wal", ["web"])
+    segment.append([Request(moment, "web", True, "track", call.encode()) for call in calls])
+    segment.close()
+    with Sealer(workspace, settings_of(workspace)) as sealer:
+        assert [sealed.problems for sealed in sealer.seal(sealer.waiting())] == [{}]
+
+
 class TestAutomation:
     def sensor(self, workspace: Path):
         from pipelines.job import new_files_sensor
@@ -214,6 +227,29 @@ class TestAutomation:
         os.utime(own / "inbox/web/3.jsonl", (minute_ago - 9, minute_ago - 9))
         (changed,) = self.sensor(own)
         assert changed.run_key != first.run_key
+
+    def collected(self, workspace: Path):
+        from pipelines.collected import collected_sensor
+
+        with instance_of(workspace) as instance:
+            context = dg.build_sensor_context(instance)
+            return list(collected_sensor(workspace, settings_of(workspace))(context))
+
+    def test_the_sensor_of_the_collector_asks_for_what_has_landed_and_no_file(self, own: Path) -> None:
+        (answer,) = self.collected(own)
+        assert answer.skip_message == "No new events."
+        collect(own, [call(41, 0)])
+        (first,) = self.collected(own)
+        (again,) = self.collected(own)
+        assert first.run_key == again.run_key
+        assert [key.path for key in first.asset_selection][:2] == [["events", "web"], ["identity"]]
+        collect(own, [call(42, 0)])
+        (more,) = self.collected(own)
+        assert more.run_key != first.run_key
+        run(own, engine="dagster", now=TODAY)
+        assert rows(own, "SELECT count(*) FROM contact_history WHERE event_id IN ('m41', 'm42')") == [(2,)]
+        (answer,) = self.collected(own)
+        assert answer.skip_message == "No new events."
 
     def test_the_schedule_asks_for_today(self, shop: Path) -> None:
         from pipelines.job import schedule
@@ -268,7 +304,7 @@ class TestDg:
         names = {"raw/web", "raw/orders", "events/web", "events/orders"}
         assert assets == names | {"identity", "customers", "release", "exports"}
         assert {job["name"] for job in listed["jobs"]} >= {"cdp"}
-        assert {sensor["name"] for sensor in listed["sensors"]} == {"new_files", "follow_up"}
+        assert {sensor["name"] for sensor in listed["sensors"]} == {"new_files", "collected", "follow_up"}
 
     def test_definitions_load_without_a_workspace(self, tmp_path: Path) -> None:
         listed = dagster_cli(tmp_path, "list", "defs", "--json")

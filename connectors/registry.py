@@ -20,6 +20,7 @@ CONNECTORS: dict[str, str] = {
     "mailgun": "connectors.mailgun",
     "postmark": "connectors.postmark",
     "ses": "connectors.ses",
+    "mandrill": "connectors.mandrill",
     "mail": "connectors.mail",
     "twilio": "connectors.twilio",
     "asterisk": "connectors.asterisk",

@@ -27,6 +27,7 @@ CHANNELS = (
     "mailgun",
     "postmark",
     "ses",
+    "mandrill",
     "twilio",
     "asterisk",
     "whatsapp",

@@ -24,6 +24,7 @@ CONNECTORS = {
     "amazon_ses_webhooks": "ses",
     "amazon_ses_inbound": "ses",
     "ses": "ses",
+    "mandrill_webhooks": "mandrill",
     "eml_mikel_mail": "mail",
     "mbox": "mail",
     "bounces_sisimai": "mail",
@@ -57,6 +58,10 @@ EXPECTED: dict[str, tuple[tuple[int, int, int, int], dict[str, int]]] = {
     "amazon_ses_inbound": (
         (5, 0, 0, 0),
         {"ignored:content_elsewhere": 1, "quarantined:missing_event": 3, "quarantined:missing_mail": 1},
+    ),
+    "mandrill_webhooks": (
+        (6, 3, 2, 0),
+        {"duplicate:landed_before": 2, "quarantined:missing_mail": 1},
     ),
     "ses": ((3, 2, 0, 0), {"quarantined:unknown_message": 1}),
     "sendgrid_inbound": ((4, 3, 0, 0), {"quarantined:not_a_message": 1}),

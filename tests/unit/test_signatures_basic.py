@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.collector.signatures.basic import SCHEME
-from connectors.collector.webhooks import Delivery, Keys
+from connectors.collector.webhooks import Answer, Delivery, Keys
 
 SECRET = "postmark:pa:ss wörd"
 
@@ -57,6 +57,16 @@ def test_all_else_is_refused(header: str | None, reason: str) -> None:
 def test_without_a_secret_nobody_is_known() -> None:
     assert verdict(basic(":"), "") == "missing_secret"
     assert verdict(basic("postmark"), "postmark") == "bad_credentials"
+
+
+def test_who_asks_whether_there_is_anybody_is_answered() -> None:
+    def asked(method: str) -> Answer | None:
+        return SCHEME.greet(
+            Delivery(method, "https://shop.example/hooks/mail", {}, {}, b"", 0.0), Keys((SECRET,))
+        )
+
+    assert asked("HEAD") == Answer(200, b"")
+    assert (asked("POST"), asked("GET")) == (None, None)
 
 
 @given(data=st.data())

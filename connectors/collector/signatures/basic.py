@@ -13,7 +13,7 @@ import hashlib
 import hmac
 
 from connectors.collector.signing import from_base64
-from connectors.collector.webhooks import Delivery, Keys, Scheme
+from connectors.collector.webhooks import Answer, Delivery, Keys, Scheme
 
 HEADER = "authorization"
 
@@ -37,8 +37,14 @@ def verify(delivery: Delivery, keys: Keys) -> str | None:
     return None if known else "bad_credentials"
 
 
+def greet(delivery: Delivery, keys: Keys) -> Answer | None:
+    """Answer who asks by HEAD whether there is anybody here, as Mandrill does of a new webhook."""
+    del keys
+    return Answer(200, b"") if delivery.method == "HEAD" else None
+
+
 def _digest(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()  # of one length, so that comparing does not tell that of the secret
 
 
-SCHEME = Scheme("basic", verify)
+SCHEME = Scheme("basic", verify, greet)

@@ -22,6 +22,7 @@ sources:
   web:
     connector: segment
     path: "inbox/web/*"
+    write_key_env: CDP_WEB_KEY      # `CDP_WEB_KEY=... cdp collect` takes events over HTTP, too
   sendgrid:
     connector: sendgrid
     path: "inbox/sendgrid/*.json"

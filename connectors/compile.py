@@ -102,7 +102,7 @@ def mapped_query(mapping: Mapping, context: SourceContext) -> str:
     """Return the query over table ``documents`` (raw_row, document, doc, envelope columns)."""
     names = list(mapping.fields)
     paths = ", ".join(quote(mapping.fields[name]) for name in names)
-    extracted = f"json_extract_string(payload, [{paths}])" if names else "[]::VARCHAR[]"
+    extracted = f"json_extract_string(document, [{paths}])" if names else "[]::VARCHAR[]"
     fields = "".join(f", nullif(f[{n}], '') AS {identifier(name)}" for n, name in enumerate(names, 1))
     outputs = {
         "event_type": mapping.event_type,
@@ -127,7 +127,7 @@ def mapped_query(mapping: Mapping, context: SourceContext) -> str:
     return f"""
         WITH extracted AS (
           SELECT raw_row, doc, event_id, type, channel, sent_at, received_at, document AS payload,
-            {extracted.replace("payload", "document")} AS f
+            {extracted} AS f
           FROM documents),
         named AS (SELECT * EXCLUDE (f){fields} FROM extracted)
         SELECT raw_row, doc, event_id AS envelope_event_id, channel AS envelope_channel,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from connectors.collector.counters import NOBODY
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -99,13 +101,16 @@ class View:
         parts = []
         for source, counts in sorted(app.counters.sources.items()):
             landed = self._landed.get(source, Counter())
+            if source == NOBODY:
+                parts.append("of nobody known: " + ", ".join(_refusals(counts.refused)))
+                continue
             told = [f"{source}: {counts.events:,} events", f"{landed['landed']:,} landed"]
             told += [
                 f"{landed[word]:,} {word}"
                 for word in ("duplicates", "quarantined", "suppressed")
                 if landed[word]
             ]
-            told += [f"{count:,} refused ({reason})" for reason, count in sorted(counts.refused.items())]
+            told += _refusals(counts.refused)
             parts.append(", ".join(told))
         return "; ".join(parts) or "nothing yet"
 
@@ -146,6 +151,10 @@ class View:
             self._rates[source] = (events - count) / (now - before)
             self._seen[source] = (now, events)
         return self._rates.get(source, 0.0)
+
+
+def _refusals(refused: Counter[str]) -> list[str]:
+    return [f"{count:,} refused ({reason})" for reason, count in sorted(refused.items())]
 
 
 def _now() -> str:

@@ -103,10 +103,13 @@ class Committer:
     def _run(self) -> None:
         try:
             self._work()
+        except BaseException:
+            self.healthy = False
+            self.totals.last_error = "the writer has ended"
+            raise
         finally:  # whatever ended the thread: nobody waits for ever, and nothing more is taken
             with self._changed:
                 self._stopping, group, self._waiting = True, self._waiting, []
-            self.healthy = False
             if group:
                 self._loop.call_soon_threadsafe(_tell, group, "the collector stops")
 

@@ -125,11 +125,11 @@ def test_the_write_key_is_found_where_clients_put_it(
         ("/v1/track", b'{"a": "\xff\xfe"}{', 400, "invalid_json"),
         ("/v1/track", b"[" * 100_000, 400, "invalid_json"),
         ("/v1/track", b'{"a":' * 100_000, 400, "invalid_json"),
-        ("/v1/track", gzip.compress(b"{}")[:-9], 400, "truncated_gzip"),
+        ("/v1/track", gzip.compress(b"{}", mtime=0)[:-9], 400, "truncated_gzip"),
         ("/v1/track", b"\x1f\x8b" + b"nonsense", 400, "invalid_gzip"),
         ("/v1/track", json.dumps({"a": "x" * 40_000}).encode(), 413, "event_too_large"),
         ("/v1/batch", b" " * (5 << 20), 413, "body_too_large"),
-        ("/v1/batch", gzip.compress(b" " * (200 << 20)), 413, "body_too_large"),
+        ("/v1/batch", gzip.compress(b" " * (200 << 20), mtime=0), 413, "body_too_large"),
         ("/v1/nothing", b"{}", 404, "not_found"),
         ("/", b"{}", 404, "not_found"),
         ("/hooks/nobody", b"{}", 404, "unknown_source"),
@@ -138,6 +138,7 @@ def test_the_write_key_is_found_where_clients_put_it(
         ("/hooks/", b"{}", 404, "unknown_source"),
         ("/hooks/forms\x00", b"{}", 404, "unknown_source"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_what_cannot_be_taken_is_refused_with_a_reason(
     tmp_path: Path, path: str, body: bytes, status: int, reason: str

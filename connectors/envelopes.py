@@ -19,7 +19,7 @@ from cdp.duck import quote
 from cdp.schemas import QUARANTINE, RAW, RAW_SCHEMA_VERSION, TIMESTAMP
 from connectors import times
 from connectors.mapping import JOIN
-from connectors.protocol import JSON, Connector
+from connectors.protocol import FORM, JSON, MULTIPART, Connector
 from connectors.reading import Gathered, Item, Readable
 
 if TYPE_CHECKING:
@@ -153,7 +153,17 @@ def _raw_table(
     columns |= {"payload": table["payload"], "fingerprint": table["fingerprint"]}
     columns["type"] = pc.coalesce(columns["type"], table["kind"])
     columns["received_at"] = _received(table["received"], context)
+    if readable.connector.posted:
+        columns["content_type"] = _content_types(table["payload"], readable.connector.content_type)
     return _table(readable.connector, context, columns, table["item"], items)
+
+
+def _content_types(payloads: pa.ChunkedArray, usual: str) -> pa.ChunkedArray:
+    """Return the usual type of what looks like JSON, and that of forms for all else."""
+    begins = pc.binary_slice(payloads, 0, 2)
+    multipart = pc.equal(begins, pa.scalar(b"--", pa.binary()))
+    is_json = pc.is_in(pc.binary_slice(begins, 0, 1), value_set=pa.array([b"{", b"["], pa.binary()))
+    return pc.if_else(is_json, usual, pc.if_else(multipart, MULTIPART, FORM))
 
 
 def _received(

@@ -262,6 +262,7 @@ CONNECTOR = Connector(
     ),
     mapping=MAPPING,
     decode=documents,
+    posted=True,
     suffixes=(".json", ".ndjson", ".jsonl", ".txt"),
 )
 

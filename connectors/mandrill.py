@@ -184,6 +184,7 @@ CONNECTOR = Connector(
     ),
     mapping=MAPPING,
     decode=documents,
+    posted=True,
     suffixes=(".json", ".ndjson", ".jsonl", ".txt"),
 )
 

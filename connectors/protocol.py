@@ -15,6 +15,8 @@ from connectors.mapping import EnvelopeFields, Mapping
 CHUNK_ROWS = 131_072
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 RFC822 = "message/rfc822"
 BINARY = "application/octet-stream"
 
@@ -87,6 +89,9 @@ class Connector:
     ``ValueError`` with a reason for a payload that it cannot read. ``preview`` does the same for one
     document with the envelope's own fields, where those can be had for less than decoding it all.
 
+    Where ``posted``, a payload may also be what a form posts: its envelope's content type is then told by
+    how it begins, and ``decode`` reads it.
+
     Raise ``version`` when ``split``, ``decode`` or the mapping change what comes out.
     """
 
@@ -100,3 +105,4 @@ class Connector:
     decode: Decode | None = None
     preview: Callable[[bytes], bytes] | None = None
     suffixes: tuple[str, ...] = ()
+    posted: bool = False

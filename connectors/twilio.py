@@ -224,6 +224,7 @@ CONNECTOR = Connector(
     ),
     mapping=MAPPING,
     decode=twilio_webhooks.documents,
+    posted=True,
     suffixes=(".json", ".ndjson", ".jsonl", ".form", ".txt"),
 )
 

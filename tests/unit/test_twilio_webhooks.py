@@ -378,3 +378,10 @@ def test_any_bytes_become_documents_or_a_reason(payload: bytes) -> None:
         else:
             assert len(found) == 1
             assert found == [data] or json.loads(found[0])["form"]
+
+
+def test_an_envelope_says_whether_it_holds_a_form_or_json() -> None:
+    form = became("twilio", b"CallSid=CA123&CallStatus=completed&From=%2B442079460000&To=%2B442079460001")
+    assert form.raw["content_type"].to_pylist() == ["application/x-www-form-urlencoded"]
+    resource = became("twilio", b'{"sid": "CA123", "status": "completed"}')
+    assert resource.raw["content_type"].to_pylist() == ["application/json"]

@@ -41,7 +41,7 @@ class SignatureSettings(Model):
         None, description="Environment variable with the token of Meta's handshake."
     )
     certificates: Texts = Field((), description="PEM files of signing certificates (SNS).")
-    topics: Texts = Field((), description="Topics (ARN) that may deliver (SNS); none = any that is signed.")
+    topics: Texts = Field((), description="Topics (ARN) that may deliver (SNS).")
     fetch_certificates: bool = Field(
         False, description="true: unknown signing certificates are fetched from the service's own host (SNS)."
     )

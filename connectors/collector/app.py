@@ -19,13 +19,16 @@ from cdp.settings.collecting import CollectSettings
 from connectors.collector import bodies, pages, tracking
 from connectors.collector.commit import Committer, FullError, NotDurableError
 from connectors.collector.counters import Counters
-from connectors.collector.endpoints import Endpoints
+from connectors.collector.endpoints import Endpoints, Hook
 from connectors.collector.responses import RefusedError, Scope, Send, preflight, send_answer, write_key
 from connectors.collector.wal import MOST_KIND, Request
 from connectors.collector.webhooks import Answer, Delivery
 
 OK: Final = pages.OK
 _RETRY: Final = (b"retry-after", b"1")
+_CHALLENGE: Final = (b"www-authenticate", b'Basic realm="cdp"')  # some services send a password only then
+_FOR_NOW: Final = ("no_certificate",)
+"""Reasons that may pass: the service is to try again."""
 _HOOKS: Final = "/hooks/"
 _MOST_QUERY_FIELDS: Final = 200
 
@@ -134,14 +137,12 @@ class Collector:
         if hook is None:
             raise RefusedError(404, "unknown_source")
         delivery = self._delivery(scope, await self._raw(receive))
-        greeting = hook.scheme.greet(delivery, hook.keys)
+        # What may fetch a certificate must not make all others wait for it.
+        greeting = (
+            await asyncio.to_thread(_examine, hook, delivery) if hook.asks else _examine(hook, delivery)
+        )
         if greeting is not None:
             return greeting
-        if delivery.method != "POST":
-            raise RefusedError(405, "method_not_allowed", (b"allow", b"POST"), source=name)
-        problem = hook.scheme.verify(delivery, hook.keys)
-        if problem is not None:
-            raise RefusedError(401 if problem.startswith("missing") else 403, problem, source=name)
         kind = hook.scheme.kind(delivery)[:MOST_KIND]
         body = self._unpacked(delivery.body)
         await self._keep(Request(int(delivery.received * 1e6), name, False, kind, body), 1)
@@ -182,6 +183,23 @@ class Collector:
         except NotDurableError:
             raise RefusedError(503, "not_durable", _RETRY, source=source) from None
         self.counters.took(source, events, len(request.body))
+
+
+def _examine(hook: Hook, delivery: Delivery) -> Answer | None:
+    """Return the answer to a handshake; None for a genuine delivery. Anything else is refused."""
+    greeting = hook.scheme.greet(delivery, hook.keys)
+    if greeting is not None:
+        return greeting
+    if delivery.method != "POST":
+        raise RefusedError(405, "method_not_allowed", (b"allow", b"POST"), source=hook.source)
+    problem = hook.scheme.verify(delivery, hook.keys)
+    if problem is None:
+        return None
+    if problem in _FOR_NOW:
+        raise RefusedError(503, problem, _RETRY, source=hook.source)
+    if problem.startswith("missing"):
+        raise RefusedError(401, problem, _CHALLENGE, source=hook.source)
+    raise RefusedError(403, problem, source=hook.source)
 
 
 def _fields(query: str) -> Mapping[str, str]:

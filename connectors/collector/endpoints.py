@@ -23,6 +23,11 @@ class Hook:
     scheme: Scheme
     keys: Keys
 
+    @property
+    def asks(self) -> bool:
+        """Whether verifying may ask the service itself, over the network."""
+        return self.keys.settings.fetch_certificates or self.keys.settings.confirm_subscriptions
+
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -77,9 +82,9 @@ def _check_tracking(source: SourceSettings, key: str, known: Mapping[str, str]) 
 
 
 def _hook(source: SourceSettings, workspace: Path, environment: Mapping[str, str]) -> Hook | None:
-    scheme = scheme_for(source)
+    scheme, signature = scheme_for(source), source.signature
     asked_for = (
-        bool(source.secret_env) or source.signature.scheme is not None or bool(source.signature.certificates)
+        source.secret_env or signature.scheme or signature.certificates or signature.fetch_certificates
     )
     if scheme is None or not asked_for:
         if source.secret_env:
@@ -88,6 +93,11 @@ def _hook(source: SourceSettings, workspace: Path, environment: Mapping[str, str
                 hint="Add signature: {scheme: hmac, header: ...}; docs/how-to/add-a-webhook-source.md shows how.",
             )
         return None
+    if scheme.name == "sns" and not signature.topics:
+        raise UsageError(
+            f"sources.{source.name} would take whatever Amazon signs, and it signs for everybody.",
+            hint="Name your topics: signature: {topics: ['arn:aws:sns:...']}.",
+        )
     secrets = tuple(
         _secret(environment, name, f"sources.{source.name}.secret_env") for name in source.secret_env
     )

@@ -223,7 +223,8 @@ def test_a_delivery_is_verified_then_kept(tmp_path: Path) -> None:
     assert [(one.source, one.tracking, one.kind, one.body) for one in kept] == [("forms", False, "", body)]
     assert answered(tmp_path, "/hooks/forms", gzip.compress(body), signed()).status == 200
     assert answered(tmp_path, "/hooks/forms", body, signed("forms:guess")).status == 403
-    assert answered(tmp_path, "/hooks/forms", body).status == 401
+    stranger = answered(tmp_path, "/hooks/forms", body)
+    assert (stranger.status, stranger.headers["www-authenticate"]) == (401, 'Basic realm="cdp"')
     assert answered(tmp_path, "/hooks/forms", body, signed(), method="PUT").status == 405
     assert answered(tmp_path, "/hooks/forms", gzip.compress(b"1" * (9 << 20)), signed()).status == 413
     assert [one.body for one in requests(tmp_path)] == [body, body]
@@ -345,6 +346,16 @@ def test_a_workspace_without_anything_to_send_to_says_so(tmp_path: Path) -> None
     )
     with pytest.raises(UsageError, match="No source of this workspace"):
         endpoints(settings, tmp_path, {})
+
+
+def test_amazon_signs_for_everybody_so_topics_must_be_named(tmp_path: Path) -> None:
+    config = "version: 1\nworkspace: {name: x}\nsources:\n  a: {connector: ses, signature: {fetch_certificates: true%s}}\n"
+    with pytest.raises(UsageError, match="it signs for everybody"):
+        endpoints(workspace_settings(config=config % ""), tmp_path, {})
+    named = endpoints(
+        workspace_settings(config=config % ", topics: ['arn:aws:sns:eu-west-1:1:t']"), tmp_path, {}
+    )
+    assert named.hooks["a"].asks
 
 
 def test_no_more_is_unpacked_than_is_taken() -> None:

@@ -7,6 +7,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+CLIENTS := tests/clients/node_modules/.complete
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo ui test check format bench bench-identity bench-peers-setup soak lock clean
+.PHONY: help setup demo ui test check format bench bench-identity bench-peers-setup soak lock lock-clients clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +26,10 @@ $(STAMP): requirements.lock pyproject.toml scripts/setup
 	@scripts/setup
 	@touch $@
 
+# Makes nothing where there is no npm or no network: tests that need the clients are skipped then.
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json scripts/setup-clients
+	@scripts/setup-clients
+
 demo: $(STAMP)  ## Make the workspace demo/, run every stage on it, show what came out
 	@test -e demo/cdp.yaml || $(BIN)/cdp init demo --demo
 	@$(BIN)/cdp run -w demo
@@ -32,7 +37,7 @@ demo: $(STAMP)  ## Make the workspace demo/, run every stage on it, show what ca
 ui: $(STAMP)  ## Open Dagster on the demo (stop with Ctrl-C)
 	@$(BIN)/dg dev
 
-test: $(STAMP)  ## Run the tests (under ten minutes on two cores)
+test: $(STAMP) $(CLIENTS)  ## Run the tests (under ten minutes on two cores)
 	@scripts/test "$(BIN)/python" "$(JOBS)" $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy strict, import rules
@@ -64,6 +69,11 @@ lock:  ## Resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate \
 		--quiet -o requirements.lock
 
+lock-clients:  ## Resolve tests/clients/package.json again into its lock (needs npm)
+	rm -f tests/clients/package-lock.json
+	npm install --prefix tests/clients --package-lock-only --ignore-scripts --no-audit --no-fund
+	sed -i '/"resolved":/d' tests/clients/package-lock.json
+
 clean:  ## Remove the environment, the demo and all caches
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/clients/node_modules demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

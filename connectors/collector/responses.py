@@ -25,8 +25,13 @@ class RefusedError(Exception):
 
 
 def refused(status: int, reason: str, *headers: Header) -> Answer:
-    """Return an answer that says what was wrong, in a word."""
-    return Answer(status, json.dumps({"success": False, "error": reason}).encode(), (JSON_TYPE, *headers))
+    """Return an answer that says what was wrong, in a word.
+
+    Clients for Python read ``code`` and ``message``; RudderStack's takes an answer without them for a network
+    that fails, and sends again for minutes what can never be taken.
+    """
+    told = {"success": False, "error": reason, "code": reason, "message": reason}
+    return Answer(status, json.dumps(told).encode(), (JSON_TYPE, *headers))
 
 
 def preflight(headers: Iterable[Header]) -> tuple[Header, ...]:
@@ -64,6 +69,7 @@ async def send_answer(send: Send, scope: Scope, answer: Answer) -> None:
         headers += [
             (b"access-control-allow-origin", origin),
             (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"retry-after"),  # else a page's client does not see it
             (b"vary", b"origin"),
         ]
     try:

@@ -349,7 +349,10 @@ def test_a_workspace_without_anything_to_send_to_says_so(tmp_path: Path) -> None
 
 
 def test_amazon_signs_for_everybody_so_topics_must_be_named(tmp_path: Path) -> None:
-    config = "version: 1\nworkspace: {name: x}\nsources:\n  a: {connector: ses, signature: {fetch_certificates: true%s}}\n"
+    config = (
+        "version: 1\nworkspace: {name: x}\n"
+        "sources: {a: {connector: ses, signature: {fetch_certificates: true%s}}}\n"
+    )
     with pytest.raises(UsageError, match="it signs for everybody"):
         endpoints(workspace_settings(config=config % ""), tmp_path, {})
     named = endpoints(

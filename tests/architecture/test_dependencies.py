@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PACKAGES = ("cdp", "connectors", "identity", "warehouse", "pipelines")
-IMPORTED_BY_OTHERS = {"pytz": "DuckDB imports it to hand out TIMESTAMPTZ"}
+IMPORTED_BY_OTHERS = {
+    "pytz": "DuckDB imports it to hand out TIMESTAMPTZ",
+    "httptools": "uvicorn's protocol that ours extends is built on it",
+    "uvloop": "uvicorn runs on it where it is asked to",
+}
 EXTRAS = PROJECT["optional-dependencies"].values()
 ALL = [Requirement(text) for texts in [PROJECT["dependencies"], *EXTRAS] for text in texts]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from pipelines.volumes import Volume, Volumes, volumes
 from warehouse import release as releases
 
 if TYPE_CHECKING:
@@ -51,32 +52,14 @@ class CustomerTotals:
 
 def sources(ledger: Ledger, names: Iterable[str]) -> list[SourceTotals]:
     """Return the totals of each source."""
-    from connectors import outcomes
+    found = volumes(ledger)
+    return [totals(name, found.get(name, Volumes())) for name in names]
 
-    found = []
-    for name in names:
-        batches = outcomes.counts(ledger, name)
-        row = ledger.rows(
-            "SELECT coalesce(sum(origins), 0) AS files, max(received_at) AS last FROM batches "
-            "WHERE source = ? AND state = 'landed'",
-            (name,),
-        )[0]
-        found.append(
-            SourceTotals(
-                name,
-                landed=sum(batch.landed for batch in batches),
-                standardised=sum(batch.standardised for batch in batches),
-                duplicate=sum(batch.duplicate for batch in batches),
-                superseded=sum(batch.superseded for batch in batches),
-                ignored=sum(batch.ignored for batch in batches),
-                quarantined=sum(batch.quarantined for batch in batches),
-                pending=sum(batch.pending for batch in batches),
-                files=int(row["files"]),
-                batches=len(batches),
-                last_landed_at=row["last"],
-            )
-        )
-    return found
+
+def totals(name: str, found: Volumes) -> SourceTotals:
+    """Return what one source brought in all."""
+    counts = {one.name: getattr(found.total, one.name) for one in fields(Volume) if one.name != "suppressed"}
+    return SourceTotals(name, last_landed_at=found.last_landed_at, **counts)
 
 
 _CUSTOMERS = """

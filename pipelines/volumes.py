@@ -76,9 +76,10 @@ WHERE b.state = 'landed' GROUP BY b.source, period
 """
 
 
-def volumes(ledger: Ledger, now: datetime) -> Mapping[str, Volumes]:
-    """Return what every source brought up to ``now``, by its name."""
-    rows = ledger.rows(_SUMS, {"day": timestamp(now - DAY), "week": timestamp(now - WEEK)})
+def volumes(ledger: Ledger, now: datetime | None = None) -> Mapping[str, Volumes]:
+    """Return what every source brought, by its name; without ``now`` nothing counts as of the last days."""
+    begin = {"day": timestamp(now - DAY), "week": timestamp(now - WEEK)} if now else {"day": "~", "week": "~"}
+    rows = ledger.rows(_SUMS, begin)
     parts: dict[str, list[Volume]] = {}
     last: dict[str, str] = {}
     for row in rows:

@@ -1,10 +1,11 @@
-"""`cdp sources`: what the workspace reads, and what became of it."""
+"""`cdp sources`: what the workspace reads, and how each source does."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,64 +14,91 @@ from cdp.cli.options import format_option
 if TYPE_CHECKING:
     from cdp.cli.main import Context
     from cdp.settings import Settings
-    from pipelines.overview import SourceTotals
-
-_COUNTS = ("files", "landed", "standardised", "duplicate", "superseded", "ignored", "quarantined", "pending")
+    from pipelines.health import Health, SourceHealth
 
 
 @click.command("sources")
+@click.argument("name", required=False)
 @click.option("--connectors", is_flag=True, help="List the connectors that a source may use instead.")
 @format_option("table")
 @click.pass_obj
-def command(context: Context, *, connectors: bool, chosen: str) -> None:
-    """Show each source: its connector, input files, envelopes by outcome, and when it last landed."""
+def command(context: Context, name: str | None, *, connectors: bool, chosen: str) -> None:
+    """Show how each source does, or with NAME all that is known of one.
+
+    Volume, what waits, lateness (received − occurred), duplicates, quarantine, what was suppressed, new and
+    vanished fields of the payloads, and how old the newest batch is. Counts are exact, lateness and fields are
+    of samples. It can be asked at any time, beside a run and beside a collector; no value of a payload is shown.
+    """
     from connectors.registry import names
 
     if connectors:
         click.echo(json.dumps(sorted(names())) if chosen == "json" else "\n".join(sorted(names())))
         return
     from cdp.settings import load
+    from pipelines.health import health
+    from pipelines.sources import enabled
 
-    settings = load(context.workspace, names())
-    totals = _totals(context, settings)
+    settings, now = load(context.workspace, names()), datetime.now(UTC)
+    wanted = list(settings.sources) if name is None else enabled(settings, [name])
+    found = health(context.workspace, settings, wanted, now=now)
     if chosen == "json":
-        click.echo(json.dumps([_as_json(settings, total) for total in totals], indent=2))
-    elif totals:
-        _print(settings, totals)
+        shown = [_as_json(settings, one) for one in found.sources]
+        click.echo(json.dumps(shown if name is None else shown[0], indent=2, ensure_ascii=False))
+    elif name is not None:
+        _print_one(context, settings, found)
+    elif found.sources:
+        _print(settings, found, now)
     else:
         click.echo("There are no sources in cdp.yaml yet.", err=True)
 
 
-def _totals(context: Context, settings: Settings) -> list[SourceTotals]:
+def _as_json(settings: Settings, one: SourceHealth) -> dict[str, Any]:
+    from pipelines.overview import totals
+
+    source, total = settings.sources[one.source], one.volumes.total
+    return {
+        **dataclasses.asdict(totals(one.source, one.volumes)),
+        "suppressed": total.suppressed,
+        "duplicate_rate": total.duplicate / total.landed if total.landed else None,
+        "quarantine_rate": total.quarantined / total.landed if total.landed else None,
+        "last_24h": dataclasses.asdict(one.volumes.day),
+        "last_7d": dataclasses.asdict(one.volumes.week),
+        "lateness": _plain(one.lateness),
+        "fields": _plain(one.fields),
+        "freshness": dataclasses.asdict(one.freshness) | {"stale": one.freshness.stale},
+        "waiting": _plain(one.waiting),
+        "connector": source.connector,
+        "enabled": source.enabled,
+        "paths": list(source.paths),
+    }
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    """Return a dataclass as JSON has it."""
+    if value is None:
+        return None
+    found = dataclasses.asdict(value)
+    return {key: one.isoformat() if isinstance(one, datetime) else one for key, one in found.items()}
+
+
+def _print(settings: Settings, found: Health, now: datetime) -> None:
+    from cdp.cli import sources_page, terminal
+
+    click.echo(sources_page.table(found, settings, columns=terminal.width()))
+    for number, line in enumerate(sources_page.notes(found, settings, now=now)):
+        click.echo(line if number else f"\n{line}")
+    click.echo(sources_page.SAMPLED, err=True)
+
+
+def _print_one(context: Context, settings: Settings, found: Health) -> None:
+    from cdp.cli import sources_page
     from cdp.lake import Lake
     from cdp.ledger import Ledger
-    from pipelines import overview
+    from pipelines import quarantine
 
-    path = Lake(context.workspace).ledger_path
-    if not path.is_file():
-        return [overview.SourceTotals(name) for name in settings.sources]
-    with Ledger(path, read_only=True) as ledger:
-        return overview.sources(ledger, settings.sources)
-
-
-def _as_json(settings: Settings, total: SourceTotals) -> dict[str, object]:
-    source = settings.sources[total.source]
-    about = {"connector": source.connector, "enabled": source.enabled, "paths": list(source.paths)}
-    return {**dataclasses.asdict(total), **about}
-
-
-def _print(settings: Settings, totals: list[SourceTotals]) -> None:
-    from cdp.cli import terminal
-
-    rows = [
-        [
-            total.source + ("" if settings.sources[total.source].enabled else " (off)"),
-            settings.sources[total.source].connector,
-            *(f"{getattr(total, name):,}" for name in _COUNTS),
-            (total.last_landed_at or "never")[:16].replace("T", " "),
-        ]
-        for total in totals
-    ]
-    headings = ["source", "connector", *_COUNTS, "last landed (UTC)"]
-    right = frozenset(range(2, 2 + len(_COUNTS)))
-    click.echo(terminal.table(headings, rows, right=right, columns=terminal.width()))
+    (one,) = found.sources
+    reasons: list[tuple[str, int]] = []
+    if one.volumes.total.quarantined:
+        with Ledger(Lake(context.workspace).ledger_path, read_only=True) as ledger:
+            reasons = [(reason, count) for _, reason, count in quarantine.reasons(ledger, [one.source])]
+    click.echo(sources_page.page(one, settings.sources[one.source], found.backlog, reasons))

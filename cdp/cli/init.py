@@ -115,6 +115,7 @@ def _make_empty(folder: Path, write_key: str) -> None:
     click.echo(f"  export {KEY_VARIABLE}={write_key}\n")
     click.echo("Next:")
     click.echo(f"  put files of Segment or RudderStack calls (JSON) into {folder / 'inbox' / 'web'}")
+    click.echo(f"  or take such calls over HTTP: {terminal.program()} collect -w {folder}")
     click.echo(f"  {terminal.program()} run -w {folder}")
 
 

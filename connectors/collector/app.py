@@ -126,6 +126,8 @@ class Collector:
             raise RefusedError(401, "unknown_write_key")
         if not call.is_batch and call.longest > self.settings.max_event_bytes:
             raise RefusedError(413, "event_too_large", source=source)
+        if call.events > self.settings.max_batch_events:
+            raise RefusedError(413, "too_many_events", source=source)
         if call.events:
             kind = tracking.BATCH if call.is_batch else kind
             await self._keep(Request(int(self._clock() * 1e6), source, True, kind, body), call.events)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from cdp import durable
+from cdp.errors import UsageError
 from cdp.lake import WAL, Lake
 from connectors.collector import wal
 from connectors.collector.app import Collector
@@ -113,12 +117,15 @@ class Server:
         return Committer(self._folder, self._sources, settings=self._settings, room=room)
 
     def run(self, address: Address, started: Callable[[int], None]) -> None:
-        """Serve until a signal says stop; ``started`` is called with the port once it listens."""
+        """Serve until a signal says stop; ``started`` is called with the port once it listens.
+
+        Raises :class:`UsageError` where the address cannot be listened on.
+        """
+        listening = _listen(address)
+        _allow_connections()
         sealer = SealerProcess(self._sealer_command, self._told)
         config = uvicorn.Config(
             self.app,
-            host=address.host,
-            port=address.port,
             http=Protocol,
             ws="none",
             proxy_headers=False,
@@ -130,15 +137,35 @@ class Server:
             limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE_SECONDS,
-            backlog=2048,
         )
+        # What a stranger sends is no news; what fails in here is.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         server = _Announcing(config, started, self._settings.request_seconds)
         self.app.connections = lambda: len(server.server_state.connections)
         try:
             with _signals_of_ours():
-                server.run()
+                server.run([listening])
         finally:
             sealer.finish()
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(
+            f"Nothing can listen on {address.host}, port {address.port}: {error.strerror or error}.",
+            hint="Name another with --host and --port; --port 0 takes one that is free.",
+        ) from None
+
+
+def _allow_connections() -> None:
+    """Let this process have as many files open as the system allows it; a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + 512 if hard == resource.RLIM_INFINITY else min(hard, MOST_CONNECTIONS + 512)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

@@ -68,6 +68,17 @@ def test_two_collectors_do_not_work_on_one_workspace(tmp_path: Path) -> None:
     assert "1 events taken" not in running.stop()
 
 
+def test_a_port_that_is_taken_is_said_to_be(tmp_path: Path) -> None:
+    running = start(workspace(tmp_path / "one"))
+    other = workspace(tmp_path / "two")
+    taken = cdp(
+        "collect", "-w", str(other), "--port", str(running.port), environment={"CDP_WEB_KEY": "k" * 20}
+    )
+    status, _, err = finish(taken)
+    assert (status, f"port {running.port}: Address already in use" in err) == (2, True), err
+    running.stop()
+
+
 def test_what_is_sent_again_after_a_restart_is_a_duplicate(tmp_path: Path) -> None:
     import json
 

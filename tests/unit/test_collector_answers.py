@@ -130,6 +130,7 @@ def test_the_write_key_is_found_where_clients_put_it(
         ("/v1/track", json.dumps({"a": "x" * 40_000}).encode(), 413, "event_too_large"),
         ("/v1/batch", b" " * (5 << 20), 413, "body_too_large"),
         ("/v1/batch", gzip.compress(b" " * (20 << 20), mtime=0), 413, "body_too_large"),
+        ("/v1/batch", b'{"batch":[' + b"{}," * 100_000 + b"{}]}", 413, "too_many_events"),
         ("/v1/nothing", b"{}", 404, "not_found"),
         ("/", b"{}", 404, "not_found"),
         ("/hooks/nobody", b"{}", 404, "unknown_source"),

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from connectors import json_items
+from connectors.bots import bot_outcome, flagged
 from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
     from cdp.settings import SourceSettings
 
-VERSION = "1"
+VERSION = "2"
 
 
 class _Body(msgspec.Struct):
@@ -50,7 +51,6 @@ def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
 
 
 _FIELDS = {
-    "kind": "$.type",
     "event": "$.event",
     "name": "$.name",
     "user_id": "$.userId",
@@ -98,6 +98,7 @@ _FIELDS = {
     "t_country": "$.traits.address.country",
     "t_company": "$.traits.company.name",
     "locale": "$.context.locale",
+    "user_agent": "$.context.userAgent",
     "latitude": "$.context.location.latitude",
     "longitude": "$.context.location.longitude",
 }
@@ -146,7 +147,8 @@ _TRACKED = {
 }
 
 
-_EVENT_TYPE = f"""CASE kind
+# ``type`` is the envelope's: of a call that has none itself, the one that its path said.
+_EVENT_TYPE = f"""CASE type
     WHEN 'page' THEN 'page_viewed' WHEN 'screen' THEN 'screen_viewed'
     WHEN 'identify' THEN 'identified' WHEN 'alias' THEN 'identified' WHEN 'group' THEN 'group_joined'
     WHEN 'track' THEN CASE lower(event)
@@ -160,16 +162,18 @@ MAPPING = Mapping(
     occurred_at="coalesce(original, timestamp)",
     skew="payload_received_at",
     received_field="received",
-    quarantine="""CASE
-        WHEN kind IS NULL THEN 'missing_type'
-        WHEN kind NOT IN ('track', 'page', 'screen', 'identify', 'group', 'alias') THEN 'unknown_call_type'
-        WHEN kind = 'track' AND event IS NULL THEN 'missing_event_name' END""",
+    quarantine="""CASE type
+        WHEN 'track' THEN CASE WHEN event IS NULL THEN 'missing_event_name' END
+        WHEN 'page' THEN NULL WHEN 'identify' THEN NULL WHEN 'screen' THEN NULL
+        WHEN 'group' THEN NULL WHEN 'alias' THEN NULL
+        ELSE CASE WHEN type IS NULL THEN 'missing_type' ELSE 'unknown_call_type' END END""",
     columns={
-        "subject": """CASE kind WHEN 'track' THEN event WHEN 'identify' THEN NULL
+        "subject": """CASE type WHEN 'track' THEN event WHEN 'identify' THEN NULL
             ELSE coalesce(name, p_title, page_title, p_url, page_path) END""",
         "reference": "p_order_id",
         "campaign": "coalesce(campaign_name, p_campaign)",
-        "product": "CASE kind WHEN 'track' THEN coalesce(p_product, p_products, p_product_name) END",
+        "product": "CASE type WHEN 'track' THEN coalesce(p_product, p_products, p_product_name) END",
+        "outcome": bot_outcome("user_agent"),
         "amount": "CASE WHEN lower(event) LIKE 'order %' THEN coalesce(p_revenue, p_total, p_value) END",
         "currency": "CASE WHEN lower(event) LIKE 'order %' THEN p_currency END",
         "latitude": "latitude",
@@ -181,12 +185,12 @@ MAPPING = Mapping(
     identifiers=(
         IdentifierRule("user_id", "user_id"),
         IdentifierRule("anonymous_id", "anonymous_id"),
-        IdentifierRule("email", "coalesce(t_email, c_email, CASE WHEN kind = 'track' THEN p_email END)"),
-        IdentifierRule("phone", "coalesce(t_phone, c_phone, CASE WHEN kind = 'track' THEN p_phone END)"),
+        IdentifierRule("email", "coalesce(t_email, c_email, CASE WHEN type = 'track' THEN p_email END)"),
+        IdentifierRule("phone", "coalesce(t_phone, c_phone, CASE WHEN type = 'track' THEN p_phone END)"),
     ),
     traits={
         # The traits of a group call are the group's.
-        "full_name": "CASE WHEN kind <> 'group' THEN t_name END",
+        "full_name": "CASE WHEN type <> 'group' THEN t_name END",
         "given_name": "coalesce(t_first, t_first2)",
         "surname": "coalesce(t_last, t_last2)",
         "title": "t_title",
@@ -200,9 +204,9 @@ MAPPING = Mapping(
         "postcode": "t_postcode",
         "country": "t_country",
         "company": "t_company",
-        "language": "CASE WHEN kind = 'identify' THEN locale END",
+        "language": "CASE WHEN type = 'identify' THEN locale END",
     },
-    properties="coalesce(p_object, CASE WHEN kind = 'group' THEN trait_object END)",
+    properties=flagged("user_agent", "coalesce(p_object, CASE WHEN type = 'group' THEN trait_object END)"),
 )
 
 CONNECTOR = Connector(

@@ -1,9 +1,10 @@
 """SendGrid event webhook: JSON arrays of what became of each e-mail, an envelope per item.
 
-An open that a mail client's proxy made on its own (``sg_machine_open``) stays an ``email_opened`` with
-the outcome ``machine``. A block (a refusal that is not about the address) is a bounce whose outcome
-is ``blocked``. Unsubscribing and complaining deny marketing by e-mail; of an unsubscribe group
-(``asm_group_id``) only that group's purpose, ``group_<id>``.
+An open that a mail client's proxy made on its own (``sg_machine_open``, or Apple's by its user agent)
+stays an ``email_opened`` with the outcome ``machine``; opens and clicks of bots have the outcome ``bot``. A
+block (a refusal that is not about the address) is a bounce whose outcome is ``blocked``. Unsubscribing and
+complaining deny marketing by e-mail; of an unsubscribe group (``asm_group_id``) only that group's
+purpose, ``group_<id>``.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors import json_items
+from connectors.bots import is_bot
+from connectors.mail_machines import is_machine, machine_outcome
 from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping, present
 from connectors.protocol import Chunk, Connector, SplitContext
 
 if TYPE_CHECKING:
     from cdp.settings import SourceSettings
 
-VERSION = "1"
+VERSION = "2"
 
 
 def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
@@ -66,6 +69,7 @@ _FIELDS = {
     "send_id": "$.singlesend_id",
 }
 
+_MACHINE = is_machine("useragent", "machine = 'true'")
 _CHANGES_CONSENT = "event IN ('unsubscribe', 'spamreport', 'group_unsubscribe', 'group_resubscribe')"
 MAPPING = Mapping(
     version=1,
@@ -84,8 +88,9 @@ MAPPING = Mapping(
         "campaign": """coalesce(campaign_name, send_name,
             CASE WHEN starts_with(category, '[') THEN first_category ELSE category END,
             campaign_id, send_id)""",
-        "outcome": """CASE event WHEN 'bounce' THEN coalesce(kind, 'bounce') WHEN 'blocked' THEN 'blocked'
-            WHEN 'dropped' THEN reason WHEN 'open' THEN CASE machine WHEN 'true' THEN 'machine' END END""",
+        "outcome": f"""CASE event WHEN 'bounce' THEN coalesce(kind, 'bounce') WHEN 'blocked' THEN 'blocked'
+            WHEN 'dropped' THEN reason ELSE CASE WHEN event IN ('open', 'click')
+              THEN {machine_outcome("useragent", "machine = 'true'")} END END""",
         "consent_purpose": f"""CASE WHEN {_CHANGES_CONSENT}
             THEN CASE WHEN starts_with(event, 'group') THEN coalesce('group_' || group_id, 'marketing')
               ELSE 'marketing' END END""",
@@ -96,7 +101,8 @@ MAPPING = Mapping(
     identifiers=(IdentifierRule("email", "email"),),
     properties=present(
         category="coalesce(try_cast(category AS JSON), to_json(category))",
-        machine_open="CASE event WHEN 'open' THEN coalesce(machine = 'true', false) END",
+        machine_open=f"CASE event WHEN 'open' THEN {_MACHINE} END",
+        bot=f"CASE WHEN {is_bot('useragent')} THEN true END",
         url="url",
         user_agent="useragent",
         reason="reason",

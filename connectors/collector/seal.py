@@ -9,7 +9,6 @@ sealing again gives the same ids.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -191,14 +190,13 @@ def _read(path: Path, sealed: Sealed) -> _Segment | None:
     """Read a segment; one that is gone has landed, one that cannot be read stays where it is."""
     try:
         contents = wal.read(path)
-        sha = hashlib.sha256(path.read_bytes()).hexdigest()
-        size = path.stat().st_size
     except FileNotFoundError:
         return None
     except (CdpError, OSError) as error:
         sealed.problems[path.name] = str(error)
         return None
-    return _Segment(Origin(f"{WAL}/{path.name}", str(size), size, sha), path, contents)
+    origin = Origin(f"{WAL}/{path.name}", str(contents.size), contents.size, contents.sha)
+    return _Segment(origin, path, contents)
 
 
 def pieces(
@@ -227,21 +225,28 @@ def pieces(
 def _calls(requests: Iterable[wal.Request], before: int, most: int) -> Iterator[Chunk]:
     """Yield the calls of tracking clients; of a batch, those longer than ``most`` bytes are rejected."""
     chunk, row = Chunk(), before
-    for request in requests:
-        if request.kind == tracking.BATCH:
+    for is_batch, group in itertools.groupby(requests, lambda request: request.kind == tracking.BATCH):
+        if not is_batch:
+            row = _singles(list(group), chunk, row)
+            continue
+        for request in group:
             row = _batch(request, chunk, row, most)
-        else:
-            row += 1
-            chunk.payloads.append(request.body)
-            chunk.rows.append(row)
-            chunk.sent.append(None)
-            chunk.received.append(request.received_us)
-            chunk.kinds.append(request.kind)
-        if len(chunk) >= CHUNK_ROWS:
-            yield chunk
-            chunk = Chunk()
+            if len(chunk) >= CHUNK_ROWS:
+                yield chunk
+                chunk = Chunk()
     if len(chunk):
         yield chunk
+
+
+def _singles(requests: Sequence[wal.Request], chunk: Chunk, row: int) -> int:
+    """Add single calls; return the number of the last."""
+    last = row + len(requests)
+    chunk.payloads += [request.body for request in requests]
+    chunk.rows += range(row + 1, last + 1)
+    chunk.sent += [None] * len(requests)
+    chunk.received += [request.received_us for request in requests]
+    chunk.kinds += [request.kind for request in requests]
+    return last
 
 
 def _batch(request: wal.Request, chunk: Chunk, row: int, most: int) -> int:

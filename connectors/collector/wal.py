@@ -12,6 +12,7 @@ broken before it is damage: it is reported with its place, and reading goes on b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import struct
@@ -38,6 +39,7 @@ MOST_KIND: Final = 200
 _MARK: Final = b"\xf5wal"  # no UTF-8 text has its first byte
 _PREFIX: Final = struct.Struct("<4sII")
 _HEAD: Final = struct.Struct("<QQHBB")
+_FRAME: Final = struct.Struct("<4sIIQQHBB")  # both in one
 _WRITEV: Final = 512  # buffers of one call; the kernel takes up to 1,024
 _ATTEMPTS: Final = 1_000  # marks behind a broken frame that are tried
 
@@ -57,8 +59,13 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass
 class Contents:
-    """What a segment holds: requests in their order, and the places (from, to) of what is damaged."""
+    """What a segment holds: requests in their order, and the places (from, to) of what is damaged.
 
+    ``size`` and ``sha`` (SHA-256) are those of the whole file.
+    """
+
+    size: int
+    sha: str
     requests: list[Request] = field(default_factory=list)
     damaged: list[tuple[int, int]] = field(default_factory=list)
 
@@ -161,31 +168,40 @@ def _write_all(file: int, pieces: list[bytes]) -> None:
 
 def read(path: Path) -> Contents:
     """Return what a segment holds; raises CorruptError where it cannot be told to which sources it belongs."""
-    data, found = path.read_bytes(), Contents()
-    view, at = memoryview(data), 0
-    names: list[str] | None = None
-    while at < len(data):
-        end = _end_of_frame(view, at)
-        if end is None:
-            behind = _next_durable(view, at)
-            if behind is None:
-                break
-            if names is None:
-                raise CorruptError(
-                    f"{path.name} is damaged at its beginning.", hint="Restore it from a backup."
-                )
-            found.damaged.append((at, behind))
-            at = behind
-            continue
-        start, at = at + _PREFIX.size, end
-        if names is None:
-            names = _sources(data[start:end], path.name)
-            continue
-        received_us, _, source, tracking, length = _HEAD.unpack_from(data, start)
-        body = start + _HEAD.size + length
-        kind = data[body - length : body].decode(errors="replace") if length else ""
-        found.requests.append(Request(received_us, names[source], tracking == 1, kind, data[body:end]))
-    return found
+    data = path.read_bytes()
+    found, view, at = Contents(len(data), hashlib.sha256(data).hexdigest()), memoryview(data), 0
+    end = _end_of_frame(view, at)
+    if end is None:
+        if _next_durable(view, at) is not None:
+            raise CorruptError(f"{path.name} is damaged at its beginning.", hint="Restore it from a backup.")
+        return found
+    names, at = _sources(data[at + _PREFIX.size : end], path.name), end
+    while True:
+        at = _read_whole(data, view, at, names, found.requests)
+        behind = _next_durable(view, at) if at < len(data) else None
+        if behind is None:
+            return found
+        found.damaged.append((at, behind))
+        at = behind
+
+
+def _read_whole(data: bytes, view: memoryview, at: int, names: list[str], into: list[Request]) -> int:
+    """Read frames as long as they are whole; return where the first begins that is not."""
+    unpack, crc32, size, width = _FRAME.unpack_from, zlib.crc32, len(data), _PREFIX.size
+    kinds: dict[bytes, str] = {b"": ""}
+    while at + _FRAME.size <= size:
+        mark, length, crc, received_us, _, source, tracking, kind_length = unpack(data, at)
+        start, end = at + width, at + width + length
+        body = at + _FRAME.size + kind_length
+        if mark != _MARK or body > end or end > size or crc32(view[start:end]) != crc:
+            break
+        named = data[body - kind_length : body]
+        kind = kinds.get(named)
+        if kind is None:
+            kind = kinds[named] = named.decode(errors="replace")
+        into.append(Request(received_us, names[source], tracking == 1, kind, data[body:end]))
+        at = end
+    return at
 
 
 def _end_of_frame(view: memoryview, at: int) -> int | None:

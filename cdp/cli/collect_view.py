@@ -134,8 +134,9 @@ class View:
             counts, landed = app.counters.of(source), self._landed.get(source, Counter())
             refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.refused.items()))
             numbers = [f"{landed[word]:,}" for word in ("landed", "duplicates", "quarantined", "suppressed")]
+            shown = "(unknown)" if source == NOBODY else source
             table.add_row(
-                source, f"{self._rate(source, counts.events):,.0f}", f"{counts.events:,}", *numbers, refused
+                shown, f"{self._rate(source, counts.events):,.0f}", f"{counts.events:,}", *numbers, refused
             )
         committer = app.committer
         if committer is not None and (not committer.healthy or committer.no_room):

@@ -6,9 +6,10 @@ list is an orphan of a run that died, and is swept when the next one starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from cdp import durable
 from cdp.schemas import RAW_DICTIONARY_COLUMNS
 
 ROW_GROUP_ROWS = 131_072
+ROW_GROUP_BYTES = 64 * 1024 * 1024
 COMPRESSION = "zstd"
 COMPRESSION_LEVEL = 3
 
@@ -76,18 +78,30 @@ class Lake:
     ) -> StoredFile:
         """Write ``table`` durably to ``relative``; dictionary encoding only where it is named."""
         final = self.path(relative)
-        columns = [name for name in dictionary if name in table.schema.names]
         with durable.atomic_file(final) as temporary:
-            pq.write_table(
-                table,
-                temporary,
-                compression=COMPRESSION,
-                compression_level=COMPRESSION_LEVEL,
-                row_group_size=row_group_rows,
-                use_dictionary=columns or False,
-                write_statistics=_with_statistics(table.schema),
-            )
+            options = _written_as(table.schema, dictionary)
+            pq.write_table(table, temporary, row_group_size=row_group_rows, **options)
         return StoredFile(relative, table.num_rows, final.stat().st_size)
+
+    def write_tables(
+        self,
+        relative: str,
+        tables: Iterable[pa.Table],
+        schema: pa.Schema,
+        *,
+        dictionary: Iterable[str] = (),
+    ) -> StoredFile:
+        """Write tables of one schema durably to one file, holding no more than a row group at a time."""
+        final = self.path(relative)
+        rows = 0
+        with (
+            durable.atomic_file(final) as temporary,
+            pq.ParquetWriter(temporary, schema, **_written_as(schema, dictionary)) as writer,
+        ):
+            for group in _row_groups(tables):
+                writer.write_table(group, row_group_size=group.num_rows)
+                rows += group.num_rows
+        return StoredFile(relative, rows, final.stat().st_size)
 
     def write_raw(self, relative: str, table: pa.Table) -> StoredFile:
         """Write a raw or quarantine table (``cdp.schemas.RAW``, ``QUARANTINE``)."""
@@ -102,6 +116,31 @@ class Lake:
                     durable.remove(path)
                     swept += 1
         return swept
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Gather small tables up to a row group's rows or bytes."""
+    gathered: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        if gathered and (rows + table.num_rows > ROW_GROUP_ROWS or size + table.nbytes > ROW_GROUP_BYTES):
+            yield pa.concat_tables(gathered)
+            gathered, rows, size = [], 0, 0
+        if table.num_rows:
+            gathered.append(table)
+            rows, size = rows + table.num_rows, size + table.nbytes
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
+def _written_as(schema: pa.Schema, dictionary: Iterable[str]) -> dict[str, Any]:
+    """Return the options of every Parquet file of a workspace; dictionaries only for columns that are named."""
+    return {
+        "compression": COMPRESSION,
+        "compression_level": COMPRESSION_LEVEL,
+        "use_dictionary": [name for name in dictionary if name in schema.names] or False,
+        "write_statistics": _with_statistics(schema),
+    }
 
 
 def _with_statistics(schema: pa.Schema) -> list[str] | bool:
@@ -122,3 +161,14 @@ def raw_path(zone: str, source: str, ingest_date: str, name: str) -> str:
 def events_path(source: str, file_id: int, name: str, mapping_hash: str) -> str:
     """Return the relative path of the standardised events of one raw file under one mapping."""
     return f"events/source={source}/{file_id:06d}-{name}-{mapping_hash}.parquet"
+
+
+def pack_path(zone: str, source: str, ingest_date: str, name: str) -> str:
+    """Return the relative path of a pack of landed files (``zone``: raw, quarantine) or of events.
+
+    >>> pack_path("events", "web", "2026-03-01", "c70c3d893dd4badf")
+    'events/source=web/pack-2026-03-01-c70c3d893dd4badf.parquet'
+    """
+    if zone == "events":
+        return f"events/source={source}/pack-{ingest_date}-{name}.parquet"
+    return raw_path(zone, source, ingest_date, f"pack-{name}")

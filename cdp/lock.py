@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,6 +17,7 @@ from cdp.errors import LockedError
 LOCK_FILE = ".lock"
 LANDING_LOCK_FILE = ".landing.lock"
 COLLECTOR_LOCK_FILE = ".collector.lock"
+READERS_LOCK_FILE = ".readers.lock"
 _POLL_SECONDS = 0.2
 
 
@@ -72,6 +74,28 @@ def landing_lock(workspace: Path) -> Iterator[None]:
 def collector_lock(workspace: Path) -> Iterator[bool]:
     """Try to be the one collector of a workspace: yield whether this process is it."""
     with (workspace / COLLECTOR_LOCK_FILE).open("a+", encoding="utf-8") as handle:
+        yield _try(handle)
+
+
+@contextlib.contextmanager
+def reading(workspace: Path) -> Iterator[None]:
+    """Read files for long: what a pack takes the place of meanwhile stays until this is over."""
+    try:
+        handle = (workspace / READERS_LOCK_FILE).open("a+", encoding="utf-8")
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        yield  # a workspace in which this user changes nothing
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def nobody_reading(workspace: Path) -> Iterator[bool]:
+    """Yield whether nobody reads for long right now; if so, whoever begins to waits until this is over."""
+    with (workspace / READERS_LOCK_FILE).open("a+", encoding="utf-8") as handle:
         yield _try(handle)
 
 

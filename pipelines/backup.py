@@ -19,6 +19,7 @@ from cdp import durable
 from cdp.errors import CorruptError, UsageError
 from cdp.lake import CONFIG_FILE, WAL, Lake
 from cdp.ledger import Ledger, timestamp
+from cdp.lock import reading
 from pipelines import models
 from pipelines.workspace import RATES
 
@@ -55,6 +56,12 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
     if into.exists() and any(into.iterdir()) and not (into / MANIFEST).is_file():
         raise UsageError(f"{into} is not empty and holds no earlier backup.", hint="Name another folder.")
     durable.make_directory(into)
+    with reading(workspace):
+        return _backup(lake, into, now)
+
+
+def _backup(lake: Lake, into: Path, now: datetime) -> BackupReport:
+    workspace = lake.root
     unlanded = _copy_unlanded(lake, into)
     for name in (lake.ledger_path.name, SERVE):
         if (workspace / name).is_file():

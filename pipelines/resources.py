@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from cdp.runs import new_run_id
+from pipelines import compaction, sources
 from pipelines.instance import mark_dead_runs, mark_process
 from pipelines.session import Session, open_session
 
@@ -75,3 +76,5 @@ def _open(workspace: Path, context: dg.InitResourceContext) -> Iterator[Session]
         if instance is not None and run is not None:
             mark_dead_runs(instance, but=run.run_id)
         yield session
+        if session.report.succeeded:
+            compaction.compact_due(session, sources.enabled(session.settings))

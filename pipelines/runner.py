@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from cdp.errors import RunFailedError, UsageError
 from cdp.runs import new_run_id
+from pipelines import compaction
 from pipelines import plan as planning
 from pipelines import sources as source_names
+from pipelines.compaction import CompactionReport
 from pipelines.options import RunOptions
 from pipelines.plan import Plan
 from pipelines.progress import Progress
@@ -74,9 +76,35 @@ def run(  # noqa: PLR0913 - the options of `cdp run`, all by name
             session.report.nothing_new = True
         else:
             ENGINES[engine](session, todo)
+        if session.report.succeeded:
+            compaction.compact_due(session, names)
     if session.report.error is not None:
         raise session.report.error
     return session.report
+
+
+def compact(
+    workspace: Path,
+    settings: Settings,
+    *,
+    sources: Sequence[str] = (),
+    now: datetime | None = None,
+    wait_seconds: float = 0.0,
+    progress: Progress | None = None,
+) -> list[CompactionReport]:
+    """Put all small files of the sources together; return what that did to each."""
+    moment = now or datetime.now(UTC)
+    names = source_names.enabled(settings, sources)
+    with open_session(
+        workspace,
+        settings,
+        "compact",
+        run_id=new_run_id(moment, secrets.token_hex(2)),
+        now=moment,
+        wait_seconds=wait_seconds,
+        progress=progress,
+    ) as session:
+        return [compaction.compact(session, name) for name in names]
 
 
 def run_plainly(session: Session, todo: Plan) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,15 @@ class Session:
     progress: Progress = field(default_factory=Silent)
     options: RunOptions = field(default_factory=RunOptions)
     report: RunReport = field(init=False)
+    _begun: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.report = RunReport(self.run_id)
+        self._begun = time.monotonic()
+
+    def moment(self) -> datetime:
+        """Return what time it is: that of the run's begin, and what has passed since."""
+        return self.now + timedelta(seconds=time.monotonic() - self._begun)
 
     @contextlib.contextmanager
     def stage(self, name: str, source: str | None = None) -> Iterator[dict[str, Value]]:
@@ -88,7 +94,7 @@ def open_session(
         )
         log.write("start", {"command": command})
         try:
-            swept = sweep.orphans(lake, ledger)
+            swept = sweep.orphans(lake, ledger, now=now)
             if swept:
                 log.write("swept", {"files": swept})
             recover(lake, ledger)

@@ -14,7 +14,7 @@ from cdp import durable
 from cdp.lake import Lake
 from tests.pipelines_tools import differences, ledger_rows, rows, run
 
-NOT_STATE = ("logs", ".dagster", ".lock", ".landing.lock", ".collector.lock")
+NOT_STATE = ("logs", ".dagster", ".lock", ".landing.lock", ".collector.lock", ".readers.lock")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from connectors.compile import Own, SourceContext
 from connectors.landing import LandingReport, land
 from connectors.registry import connector_for
 from connectors.standardise import mapping_hash, standardise
+from pipelines import runner
+from pipelines.compaction import CompactionReport
 
 NOBODY = Own()
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -32,6 +34,7 @@ class Landing:
     """A workspace with one source, landed and standardised step by step."""
 
     root: Path
+    settings: Settings
     source: SourceSettings
     own: Own = NOBODY
 
@@ -44,7 +47,7 @@ class Landing:
             }
         )
         (root / "inbox" / name).mkdir(parents=True, exist_ok=True)
-        return cls(root, settings.sources[name], own)
+        return cls(root, settings, settings.sources[name], own)
 
     @staticmethod
     def settings_of(source: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +111,11 @@ class Landing:
                     skip=skip,
                 )
                 outcomes.commit(self.lake, ledger, file, batch, mapping_hash=in_use, run_id=run_id)
+
+    def compact(self, now: datetime = NOW) -> CompactionReport:
+        """Put all small files together."""
+        (report,) = runner.compact(self.root, self.settings, now=now)
+        return report
 
     def run(self, now: datetime = NOW) -> None:
         self.land(now)

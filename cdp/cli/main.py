@@ -35,7 +35,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),
     "suppress": ("cdp.cli.suppress", "Keep people out: hold their events back before they land."),
     "sources": ("cdp.cli.sources", "Show the sources and what became of their data."),
+    "tail": ("cdp.cli.tail", "Show the last events of a source, and those that come."),
     "config": ("cdp.cli.config", "Check cdp.yaml; print its JSON Schema."),
+    "compact": ("cdp.cli.compact", "Put small landed files together, so that they are read faster."),
     "backup": ("cdp.cli.backup", "Copy what cannot be made again: ledger, landed files, configuration."),
     "doctor": ("cdp.cli.doctor", "Check ledger, files and accounting against each other."),
 }

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "tests/oracle/test_identity_levels.py",
     "tests/properties/test_collector_laws.py",
+    "tests/properties/test_compaction_laws.py",
     "tests/properties/test_identity_encode_laws.py",
     "tests/properties/test_identity_incremental.py",
     "tests/properties/test_identity_judged.py",

@@ -23,6 +23,7 @@ _PEOPLE = (
     ("Björk Guðrúnardóttir", "bjorkg@simnet.example", "1958-09-09", "Laugavegur 40", "Reykjavík"),
     ("Олена Шевченко", "olena.sh@ukr.example", "1999-12-31", "вул. Хрещатик 22", "Київ"),
     ("Çağla Yıldız", "cagla@yildiz.example", "1987-03-08", "İstiklal Cd. 150", "İstanbul"),
+    ("Priya Raghunathan", "praghu@nayi.example", "1994-10-10", "MG Road 301", "Bengaluru"),
 )
 
 

@@ -58,21 +58,21 @@ def table(
     a    1
     bb  22
     """
-    widths = [max(map(_cells, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(headings, *rows, strict=True)]
     if sum(widths) + 2 * (len(widths) - 1) > columns:
         return _blocks(headings, rows)
     lines = [headings, ["-" * width for width in widths], *rows]
     return "\n".join(
-        "  ".join(_padded(cell, widths[at], right=at in right) for at, cell in enumerate(line)).rstrip()
+        "  ".join(padded(cell, widths[at], right=at in right) for at, cell in enumerate(line)).rstrip()
         for line in lines
     )
 
 
 def _blocks(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    margin = max(map(_cells, headings))
+    margin = max(map(cells, headings))
     blocks = [
         "\n".join(
-            f"{_padded(name, margin, right=False)}  {cell}".rstrip()
+            f"{padded(name, margin, right=False)}  {cell}".rstrip()
             for name, cell in zip(headings, row, strict=True)
         )
         for row in rows
@@ -80,7 +80,7 @@ def _blocks(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n\n".join(blocks)
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
     """Return how many columns of a terminal ``text`` takes."""
     if text.isascii():
         return len(text)
@@ -89,6 +89,21 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _padded(text: str, width: int, *, right: bool) -> str:
-    blanks = " " * (width - _cells(text))
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return ``text`` with blanks up to ``width`` columns."""
+    blanks = " " * (width - cells(text))
     return blanks + text if right else text + blanks
+
+
+def cut(text: str, columns: int) -> str:
+    """Return what of a line fits into ``columns`` columns.
+
+    >>> cut("Ann Smith", 6), cut("Ann", 6)
+    ('Ann S…', 'Ann')
+    """
+    if cells(text) <= columns:
+        return text
+    kept = text[: max(columns - 1, 0)]
+    while cells(kept) >= columns and kept:
+        kept = kept[:-1]
+    return f"{kept}…"

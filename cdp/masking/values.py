@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Final
 
 HIDDEN: Final = "***"
@@ -221,14 +222,23 @@ def _hidden(found: re.Match[str]) -> str:
 def looks_random(text: str) -> bool:
     """Say whether a word is a token, a hash, a random id: letters and digits mixed, or too long for a word.
 
-    >>> looks_random("9f3c2a7e-51b0-4d6c"), looks_random("black_friday_2026_sale"), looks_random("20260302101500")
-    (True, False, False)
+    >>> looks_random("9f3c2a7e-51b0-4d6c"), looks_random("cNJdCYaZZwKjjKC-iCmTQA")
+    (True, True)
+    >>> looks_random("black_friday_2026_sale"), looks_random("OrderConfirmationSent"), looks_random("20260302101500")
+    (False, False, False)
     """
     if len(text) < _SHORTEST_TOKEN:
         return False
     parts = _JOINTS.split(text)
     mixed = sum(len(part) for part in parts if not part.isalpha() and not part.isdigit())
-    return mixed >= _SHORTEST_TOKEN // 2 or max(map(len, parts)) >= _LONGEST_WORD
+    return mixed >= _SHORTEST_TOKEN // 2 or max(map(len, parts)) >= _LONGEST_WORD or _is_jumbled(text)
+
+
+def _is_jumbled(text: str) -> bool:
+    """Say whether capital and small letters change as they do in no word, and in no words written together."""
+    pairs = list(pairwise(text))
+    changes = sum(one.islower() != two.islower() for one, two in pairs if one.isalpha() and two.isalpha())
+    return 3 * changes >= len(text) and sum(one.isupper() and two.isupper() for one, two in pairs) >= 2
 
 
 def is_time(text: str) -> bool:

@@ -34,11 +34,17 @@ def load(workspace: FilePath, connectors: Collection[str] | None = None) -> Sett
         raise ConfigError(f"{file} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from None
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from None
-    return parse(text, connectors, file=str(file))
+    return parse(text, connectors, file=str(file), folder=workspace)
 
 
-def parse(text: str, connectors: Collection[str] | None = None, *, file: str = FILE) -> Settings:
-    """Return the settings of a YAML text; see `load`.
+def parse(
+    text: str,
+    connectors: Collection[str] | None = None,
+    *,
+    file: str = FILE,
+    folder: FilePath | None = None,
+) -> Settings:
+    """Return the settings of a YAML text; see `load`. Without ``folder`` no file that they name is looked for.
 
     >>> settings = parse('''
     ... version: 1
@@ -55,7 +61,7 @@ def parse(text: str, connectors: Collection[str] | None = None, *, file: str = F
     except ValidationError as error:
         _raise([*found, *problems(error)], document, file)
         raise  # not reached: pydantic names at least one problem
-    _raise([*found, *rules.check(settings, connectors)], document, file)
+    _raise([*found, *rules.check(settings, connectors, folder)], document, file)
     return settings
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any, Final
 
 from cdp.errors import nearest
 from cdp.events import CHANNELS, DIRECTIONS, EVENT_TYPES
 from cdp.identifiers import check as check_identifier
 from cdp.identifiers import country, country_names
+from cdp.settings import webhook_rules
 from cdp.settings.codes import CURRENCIES
 from cdp.settings.document import Path, Problem
 from cdp.settings.model import EventMapping, Settings, SourceSettings, TypeRule
@@ -44,8 +46,13 @@ def reserved(value: object) -> Iterator[Problem]:
             )
 
 
-def check(settings: Settings, connectors: Collection[str] | None) -> Iterator[Problem]:
-    """Yield what is wrong with settings of the right shape; ``connectors`` are the known names."""
+def check(
+    settings: Settings, connectors: Collection[str] | None, folder: FilePath | None = None
+) -> Iterator[Problem]:
+    """Yield what is wrong with settings of the right shape; ``connectors`` are the known names.
+
+    ``folder`` is the workspace, below which files that are named must be (None: not looked for).
+    """
     workspace = settings.workspace
     yield from _timezone(workspace.timezone, ("workspace", "timezone"))
     yield from _region(workspace.region, ("workspace", "region"))
@@ -53,6 +60,7 @@ def check(settings: Settings, connectors: Collection[str] | None) -> Iterator[Pr
     yield from _own(settings)
     for name, source in settings.sources.items():
         yield from _source(name, source, settings, connectors)
+        yield from webhook_rules.signature(source, ("sources", name), folder)
     yield from _cron(settings.schedule)
     yield from _groups(settings)
     if settings.release.masked:

@@ -50,12 +50,9 @@ def _unread(settings: SignatureSettings, path: Path) -> Iterator[Problem]:
     """Yield each key that the scheme does not read: whoever wrote it believes that it protects."""
     for name, schemes in _READ_BY.items():
         if name in settings.model_fields_set and settings.scheme not in schemes:
-            known = " and ".join(schemes)
-            what = f"is read with the scheme {known} only"
-            given = settings.scheme or "none is named"
-            yield Problem(
-                (*path, name), f"{name!r} {what}, given {given}", f"Add scheme: {schemes[0]}. {_HOW_TO}"
-            )
+            known = f"scheme{'s' if len(schemes) > 1 else ''} {' and '.join(schemes)}"
+            what = f"{name!r} is read with the {known} only, given {settings.scheme or 'no scheme'}"
+            yield Problem((*path, name), what, f"Add scheme: {schemes[0]}. {_HOW_TO}")
 
 
 def _headers(settings: SignatureSettings, path: Path) -> Iterator[Problem]:

@@ -1,27 +1,30 @@
-"""Files of rows - CSV, JSON lines, Parquet, workbooks - with the mapping that ``cdp.yaml`` gives.
+"""Rows - CSV, JSON, Parquet, workbooks, forms - with the mapping that ``cdp.yaml`` gives.
 
-One connector for the long tail: orders, tickets, contacts, donations, anything tabular. The format
-is told from the content first and the name second.
+One connector for the long tail: orders, tickets, contacts, donations, anything tabular, as files or as what
+a webhook delivers. The format is told from the content first and the name second.
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cdp.duck import quote
 from cdp.errors import ConfigError
 from cdp.events import EVENT_TYPES
-from connectors import csv_items, expressions, json_items, tabular
+from connectors import csv_items, expressions, form_items, json_items, tabular
 from connectors.mapping import EnvelopeFields, IdentifierRule, Mapping
 from connectors.protocol import Chunk, Connector, Rejected, SplitContext
 
 if TYPE_CHECKING:
     from cdp.settings import ColumnRef, EventMapping, SourceSettings, TypeRule
 
-VERSION = "1"
+VERSION = "2"
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _TEXT_COLUMNS = (
@@ -58,8 +61,42 @@ def split(data: bytes, context: SplitContext) -> Iterator[Chunk]:
         yield from tabular.workbook_chunks(data, context.sheet)
     elif name.endswith((".json", ".jsonl", ".ndjson")) or _looks_like_json(data):
         yield from json_items.chunks(data)
+    elif not name.endswith((".csv", ".tsv")) and (form := form_items.fields(data)) is not None:
+        yield from _form_chunks(data, form)
     else:
-        yield from csv_items.chunks(data, context)
+        yield from _told(csv_items.chunks(data, context), data, context)
+
+
+def _form_chunks(data: bytes, form: Sequence[form_items.Field]) -> Iterator[Chunk]:
+    """Yield a form as the row of its fields; of several of one name the row has the list."""
+    cells: dict[str, list[object]] = {}
+    try:
+        for field in form:
+            cells.setdefault(field.name, []).append(_cell(field))
+    except UnicodeDecodeError:
+        yield Chunk(rejected=[Rejected(1, data, "not_utf8", "a field of the form is not UTF-8")])
+        return
+    if cells:
+        row = {name: values if len(values) > 1 else values[0] for name, values in cells.items()}
+        yield Chunk([msgspec.json.encode(row)], [1])
+
+
+def _cell(field: form_items.Field) -> object:
+    """Return the text of a field; of a file its name and its content in base64."""
+    if field.filename is None:
+        return field.value.decode()
+    return {"filename": field.filename, "base64": base64.b64encode(field.value).decode()}
+
+
+def _told(chunks: Iterable[Chunk], data: bytes, context: SplitContext) -> Iterator[Chunk]:
+    """Yield the chunks of rows; a delivery (which has no name) that holds none is told, not passed over."""
+    found = 0
+    for chunk in chunks:
+        found += len(chunk)
+        yield chunk
+    if not found and not context.origin and context.header is None and data.strip():
+        detail = "neither JSON, nor a form, nor rows below a header"
+        yield Chunk(rejected=[Rejected(1, data, "no_rows", detail)])
 
 
 def _looks_like_json(data: bytes) -> bool:

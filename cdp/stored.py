@@ -67,7 +67,7 @@ class RowReader:
     """Reads rows of Parquet files by position, one small range after the other without reading twice."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = list(columns)
+        self.columns = list(columns)
         self._path: Path | None = None
         self._file: pq.ParquetFile | None = None
         self._groups: dict[int, pa.Table] = {}
@@ -81,7 +81,7 @@ class RowReader:
             if begin < end:
                 rows = self._group(file, group, keep=end - begin < size)
                 parts.append(rows.slice(begin - start, end - begin))
-        return pa.concat_tables(parts) if parts else file.read_row_groups([], columns=self._columns)
+        return pa.concat_tables(parts) if parts else file.read_row_groups([], columns=self.columns)
 
     def _open(self, path: Path) -> pq.ParquetFile:
         if self._file is None or path != self._path:
@@ -91,7 +91,7 @@ class RowReader:
     def _group(self, file: pq.ParquetFile, group: int, *, keep: bool) -> pa.Table:
         if group in self._groups:
             return self._groups[group]
-        table = file.read_row_group(group, columns=self._columns)
+        table = file.read_row_group(group, columns=self.columns)
         if keep:
             while len(self._groups) >= _CACHED_GROUPS:
                 del self._groups[next(iter(self._groups))]

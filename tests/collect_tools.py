@@ -9,8 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,27 @@ class Collector:
     workspace: Path
     url: str
     process: subprocess.Popen[str]
+
+    def taken(self, source: str) -> int:
+        """Return how many events of a source it says that it has."""
+        return self._figure(f'cdp_collect_events_total{{source="{source}"}}')
+
+    def refused(self, source: str, reason: str) -> int:
+        """Return how many requests of a source it has refused for this reason."""
+        return self._figure(f'cdp_collect_refused_total{{source="{source}",reason="{reason}"}}')
+
+    def is_ready(self) -> bool:
+        """Return whether it says that it would take events."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=SECONDS):
+                return True
+        except urllib.error.HTTPError:
+            return False
+
+    def _figure(self, name: str) -> int:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=SECONDS) as answer:
+            lines = answer.read().decode().splitlines()
+        return next((int(line.split()[-1]) for line in lines if line.startswith(name)), 0)
 
     def stop(self) -> str:
         """Have it stop, as a service manager does; return what it said. What was answered has landed then."""
@@ -65,12 +89,14 @@ def _variable(source: str) -> str:
 
 
 @contextlib.contextmanager
-def collecting(workspace: Path, sources: Sequence[str], *options: str) -> Iterator[Collector]:
+def collecting(
+    workspace: Path, sources: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[Collector]:
     """Run a collector of its own; it is killed at the end if nobody has stopped it."""
-    keys = {_variable(name): write_key(name) for name in sources}
+    keys = {_variable(name): write_key(name) for name in sources} | dict(environment or {})
     with (workspace / "collector.log").open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cdp", "collect", "-w", workspace, "--port", "0", *options],
+            [sys.executable, "-m", "cdp", "collect", "-w", workspace, "--port", "0"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **keys},
             stdout=subprocess.PIPE,
@@ -85,6 +111,14 @@ def collecting(workspace: Path, sources: Sequence[str], *options: str) -> Iterat
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    latest = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < latest, "waited in vain"
+        time.sleep(0.05)
 
 
 def run_pipeline(workspace: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.docs.markdown import ROOT, Block, blocks
@@ -41,10 +42,17 @@ def environment(folder: Path, warm: Path | None = None) -> dict[str, str]:
     return {**kept, **quiet, "PYTHONPATH": str(ROOT), "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin"}
 
 
-def run_page(page: Path, folder: Path, variables: dict[str, str]) -> int:
-    """Run a page's commands in ``folder``; return how many blocks were run. Raises AssertionError."""
+def run_page(
+    page: Path, folder: Path, variables: dict[str, str], reach: Callable[[Block], None] | None = None
+) -> int:
+    """Run a page's commands in ``folder``; return how many blocks were run. Raises AssertionError.
+
+    ``reach`` is called with each block when it is reached, also with those that are not run.
+    """
     done, output, before = 0, "", ""
     for block in blocks(page):
+        if reach is not None:
+            reach(block)
         if block.info == "sh":
             output = _run(page, block, folder, variables)
             done += 1

@@ -6,9 +6,6 @@ The pages are of another origin than the collector, so the browser asks for leav
 from __future__ import annotations
 
 import dataclasses
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +20,7 @@ from tests.browser_tools import Visitor, browser, chromium, site, visitor
 from tests.collect_calls import EVERYBODY, WHEN, stories
 from tests.collect_tools import (
     CLIENTS,
+    SECONDS,
     Collector,
     collecting,
     event_ids,
@@ -33,6 +31,7 @@ from tests.collect_tools import (
     outcomes,
     profiles,
     run_pipeline,
+    until,
     write_key,
 )
 from tests.fault_proxy import Exchange, FaultProxy
@@ -65,7 +64,6 @@ STORIES |= {
     for name in ALONE
 }
 WHOLE = [name for name in SOURCES if name not in ALONE]
-SECONDS = 60.0
 ROOM = 100_000_000
 """Bytes that may wait to be landed."""
 
@@ -92,35 +90,6 @@ class Stage:
 
     def proxy(self, faults: Sequence[str], **options: float) -> FaultProxy:
         return self._stack.enter_context(fault_proxy.fault_proxy(self.collector.url, faults, **options))
-
-    def taken(self, source: str) -> int:
-        """Return how many events of a source the collector says that it has."""
-        return self._figure(f'cdp_collect_events_total{{source="{source}"}}')
-
-    def refused(self, source: str) -> int:
-        """Return how many requests of a source it had no room for."""
-        return self._figure(f'cdp_collect_refused_total{{source="{source}",reason="too_much"}}')
-
-    def is_ready(self) -> bool:
-        """Return whether the collector says that it would take events."""
-        try:
-            with urllib.request.urlopen(f"{self.collector.url}/readyz", timeout=10):
-                return True
-        except urllib.error.HTTPError:
-            return False
-
-    def _figure(self, name: str) -> int:
-        with urllib.request.urlopen(f"{self.collector.url}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-        return next((int(line.split()[-1]) for line in lines if line.startswith(name)), 0)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    latest = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < latest, "waited in vain"
-        time.sleep(0.05)
 
 
 def kept(proxy: FaultProxy, *, answered: bool = False) -> list[str]:
@@ -152,7 +121,7 @@ def open_and_wait(stage: Stage, source: str, page: str, asked: dict[str, Any]) -
     """The page stays open until everything has arrived."""
     somebody = stage.visitor()
     ids = somebody.open(page).evaluate("play", asked)
-    until(lambda: stage.taken(source) >= len(ids))
+    until(lambda: stage.collector.taken(source) >= len(ids))
     return Told(ids, somebody.outside, somebody.problems)
 
 
@@ -161,9 +130,9 @@ def close_at_once(stage: Stage, source: str, page: str, asked: dict[str, Any]) -
     somebody = stage.visitor()
     tab = somebody.open(page)
     ids = tab.evaluate("play", asked)
-    assert stage.taken(source) == 0
+    assert stage.collector.taken(source) == 0
     tab.close()
-    until(lambda: stage.taken(source) >= len(ids))
+    until(lambda: stage.collector.taken(source) >= len(ids))
     return Told(ids, somebody.outside, somebody.problems)
 
 
@@ -198,17 +167,17 @@ def fill_up(stage: Stage, source: str) -> Told:
     somebody = stage.visitor()
     tab = somebody.open("segment")
     try:
-        until(lambda: not stage.is_ready())
+        until(lambda: not stage.collector.is_ready())
         answer = tab.evaluate(
             """(url) => fetch(url, {method: "POST", body: '{"type": "page"}'})
                 .then((answer) => [answer.status, answer.headers.get("Retry-After")])""",
             f"{stage.collector.url}/v1/page?writeKey={write_key(source)}",
         )
         ids = tab.evaluate("play", segment(source, stage.collector.url))
-        until(lambda: stage.refused(source) > len(ids))
+        until(lambda: stage.collector.refused(source, "too_much") > len(ids))
     finally:
         ballast.unlink()
-    until(lambda: stage.taken(source) >= len(ids))
+    until(lambda: stage.collector.taken(source) >= len(ids))
     return Told(ids, somebody.outside, somebody.problems, answer=answer)
 
 

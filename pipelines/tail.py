@@ -1,13 +1,14 @@
 """The last events of a source, and those that come: from landed files, and from what a collector has taken.
 
-A request is first seen in a write-ahead segment, and once more when that has landed. Each segment's rows are
-numbered, and the ledger says which segments a batch landed, so none is shown twice and none is missed.
+A request is first seen in a write-ahead segment, and once more when that has landed. A row is known again by
+its number in the segment and by when its request came, so none is shown twice and none is missed.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -29,9 +30,10 @@ from pipelines.tail_rows import ARRIVAL, ROWS
 if TYPE_CHECKING:
     from cdp.settings import Settings
 
-MOST_AT_ONCE: Final = 1_000
+MOST_AT_ONCE: Final = 500
 """Of what comes between two looks, no more than this is shown."""
-_EVERYTHING: Final = 1 << 62
+_LONGEST_COMMIT: Final = timedelta(seconds=10)
+"""A request that came so long before a look is in a segment by then."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,12 @@ class News:
 
 @dataclass
 class _Seen:
-    """How far a segment has been read: its bytes, the source's requests in it, and their rows."""
+    """How far a segment has been read: its bytes, the source's requests in it, the last row, where all rows are."""
 
     size: int = 0
     requests: int = 0
-    rows: int = 0
+    last: int = 0
+    places: list[tail_rows.Place] = field(default_factory=list)
 
 
 class Tail:
@@ -64,6 +67,9 @@ class Tail:
         self._gate: Gate | None = None
         self._file_id = -1
         self._seen: dict[str, _Seen] = {}
+        self._older: set[str] = set()
+        self._present: set[str] = set()
+        self._since: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +85,10 @@ class Tail:
         if ledger is None:
             return []
         waiting, _ = self._taken(ledger, rows, first=True)
+        if self._older:  # they are not new when they land
+            self._since = datetime.now(UTC) - _LONGEST_COMMIT
         chosen = tail_rows.newest_files(ledger, self._lake, self._source.name, rows)
-        landed, _ = self._landed(ledger, chosen, rows)
+        landed, _ = self._landed(chosen, rows)
         self._file_id = max((file.file_id for file in chosen), default=-1)
         return self._entries(ledger, landed, waiting, rows) if rows else []
 
@@ -91,7 +99,7 @@ class Tail:
             return News([])
         waiting, more_waiting = self._taken(ledger, MOST_AT_ONCE)
         chosen = tail_rows.files(ledger, self._lake, self._source.name, after=self._file_id)
-        landed, more_landed = self._landed(ledger, chosen, MOST_AT_ONCE)
+        landed, more_landed = self._landed(chosen, MOST_AT_ONCE)
         self._file_id = max([self._file_id, *(file.file_id for file in chosen)])
         total = len(landed) + len(waiting)
         if not total:
@@ -107,34 +115,34 @@ class Tail:
             self._lander = Lander(self._source, connector, self._lake, self._ledger, self._connection)
         return self._ledger
 
-    def _landed(self, ledger: Ledger, chosen: list[tail_rows.LandedFile], rows: int) -> tuple[pa.Table, int]:
+    def _landed(self, chosen: list[tail_rows.LandedFile], rows: int) -> tuple[pa.Table, int]:
         """Return the last rows of landed files that were not seen while they waited, and how many more there are."""
-        batches = sorted({file.batch_id for file in chosen if file.collected})
-        landed = tail_rows.origins(ledger, self._source.name, batches) if batches else {}
-        seen = {sha: self._seen[name].rows for sha, name in landed.items() if name in self._seen}
+        seen = [place for one in self._seen.values() for place in one.places]
         near: list[tail_rows.LandedFile] = []
         for file in chosen:  # the newest first: those far behind them are only counted
             if file.collected or sum(one.rows for one in near if one.zone == file.zone) < rows:
                 near.append(file)
         far = sum(file.rows for file in chosen) - sum(file.rows for file in near)
-        table, left_out = tail_rows.read(self._connection, near, rows, seen)
+        table, left_out = tail_rows.read(self._connection, near, rows, seen, since=self._since)
+        for origin in [origin for origin in self._seen if origin not in self._present]:
+            del self._seen[origin]  # it had landed before the ledger was asked
         return table, left_out + far
 
     def _taken(self, ledger: Ledger, rows: int, *, first: bool = False) -> tuple[pa.Table, int]:
         """Return the newest of what segments hold that was not seen, and how many more there are.
 
-        At the ``first`` look older segments than the newest are left alone: all in them counts as seen.
+        At the ``first`` look complete segments behind the newest are left alone.
         """
         paths = segments.listed(self._lake)
+        self._present = {segments.origin(path) for path in paths}
         done = segments.landed(ledger, [self._source.name], paths)
         tables, left_out, room, read = [ROWS.empty_table()], 0, rows, 0
         for path in reversed(paths):
             origin = segments.origin(path)
-            if (self._source.name, origin) in done:
+            if (self._source.name, origin) in done or origin in self._older:
                 continue
-            is_open = path.name.endswith(OPEN)
-            if first and not is_open and (room <= 0 or read > segments.READ_BYTES):
-                self._seen[origin] = _Seen(_EVERYTHING, _EVERYTHING, _EVERYTHING)
+            if first and not path.name.endswith(OPEN) and (room <= 0 or read > segments.READ_BYTES):
+                self._older.add(origin)
                 continue
             table, more, size = self._segment(path, origin, max(room, 1))
             tables, room = [table, *tables], room - len(table)
@@ -155,9 +163,10 @@ class Tail:
         if not fresh:
             return ROWS.empty_table(), 0, size
         longest = self._settings.collect.max_event_bytes
-        found = tail_rows.taken(self._lander, origin, fresh, before=seen.rows, rows=rows, most_bytes=longest)
-        seen.rows = found.last
-        return found.table, found.left_out, size
+        found = tail_rows.taken(self._lander, origin, fresh, before=seen.last, rows=rows, most_bytes=longest)
+        seen.last = found.last
+        seen.places += found.places
+        return found.table, len(found.places) - len(found.table), size
 
     def _entries(self, ledger: Ledger, landed: pa.Table, waiting: pa.Table, rows: int) -> list[Entry]:
         """Return the last of these rows as entries, in order of arrival."""

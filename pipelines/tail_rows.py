@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from cdp.duck import quote
 from cdp.errors import CorruptError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from cdp.schemas import RAW
+from cdp.schemas import RAW, TIMESTAMP
 from connectors.batch import Lander, Origin
 from connectors.collector import seal as sealing
 from connectors.collector import wal
@@ -48,6 +47,10 @@ ROWS: Final = pa.schema(
 
 ARRIVAL: Final = ("received_at", "zone", "file_id", "stored_row")
 """The order of arrival. What came in one file came at once; then what could be read of it counts as newer."""
+
+
+Place = tuple[int, int]
+"""When a request came (microseconds since 1970), and a row's number in its segment: the same before and after landing."""
 
 
 @dataclass(frozen=True)
@@ -94,21 +97,25 @@ def read(
     connection: duckdb.DuckDBPyConnection,
     chosen: Sequence[LandedFile],
     rows: int,
-    seen: Mapping[str, int] | None = None,
+    seen: Sequence[Place] = (),
+    *,
+    since: datetime | None = None,
 ) -> tuple[pa.Table, int]:
     """Return the last ``rows`` rows (``ROWS``) of each file in order of arrival, and how many there are besides.
 
-    ``seen``: SHA-256 of an origin -> its rows up to there do not count.
+    Rows that a collector took do not count where they were ``seen`` while they waited, or came before ``since``.
     """
     import duckdb
 
     if not chosen:
         return ROWS.empty_table(), 0
-    known = "".join(
-        f" AND NOT (origin_file_sha = {quote(sha)} AND origin_row <= {row})"
-        for sha, row in (seen or {}).items()
+    if seen:
+        connection.register("seen", _places(seen))
+    join = "ANTI JOIN seen USING (received_at, origin_row)" if seen else ""
+    condition = f" AND received_at >= {quote(since.isoformat())}::TIMESTAMPTZ" if since else ""
+    sql = " UNION ALL ".join(
+        _select(file, rows, join, condition) if file.collected else _select(file, rows) for file in chosen
     )
-    sql = " UNION ALL ".join(_select(file, rows, known if file.collected else "") for file in chosen)
     try:
         table = connection.sql(f"SELECT * FROM ({sql}) ORDER BY {', '.join(ARRIVAL)}").to_arrow_table()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -122,35 +129,33 @@ def read(
     return shown, total - len(shown)
 
 
-def _select(file: LandedFile, rows: int, known: str) -> str:
+def _places(seen: Sequence[Place]) -> pa.Table:
+    received, rows = zip(*seen, strict=True)
+    columns = [pa.array(received, pa.int64()).cast(TIMESTAMP), pa.array(rows, pa.int64())]
+    return pa.table(columns, names=["received_at", "origin_row"])
+
+
+def _select(file: LandedFile, rows: int, join: str = "", condition: str = "") -> str:
+    some = bool(join or condition)
     # Where all rows count, those before the last ones need not be read.
-    first = file.first_row + (0 if known else max(file.rows - rows, 0))
-    place = f"file_row_number BETWEEN {first} AND {file.first_row + file.rows - 1}"
-    count = "count(*) OVER ()" if known else f"{file.rows}"
+    first = file.first_row + (0 if some else max(file.rows - rows, 0))
     return (
         f"SELECT {', '.join(_COLUMNS)}, {quote(file.zone)} AS zone, {file.file_id}::BIGINT AS file_id, "
-        f"file_row_number - {file.first_row} AS stored_row, NULL::VARCHAR AS reason, {count} AS together "
-        f"FROM read_parquet({quote(str(file.path))}, file_row_number = true, hive_partitioning = false) "
-        f"WHERE {place}{known} QUALIFY row_number() OVER (ORDER BY file_row_number DESC) <= {rows}"
+        f"file_row_number - {file.first_row} AS stored_row, NULL::VARCHAR AS reason, "
+        f"{'count(*) OVER ()' if some else file.rows} AS together "
+        f"FROM read_parquet({quote(str(file.path))}, file_row_number = true, hive_partitioning = false) {join} "
+        f"WHERE file_row_number BETWEEN {first} AND {file.first_row + file.rows - 1}{condition} "
+        f"QUALIFY row_number() OVER (ORDER BY file_row_number DESC) <= {rows}"
     )
-
-
-def origins(ledger: Ledger, source: str, batches: Sequence[str]) -> dict[str, str]:
-    """Return SHA-256 -> name of the segments that these batches of a collector landed."""
-    rows = ledger.rows(
-        "SELECT origin, origin_sha FROM cursors WHERE source = ? AND batch_id IN (SELECT value FROM json_each(?))",
-        (source, json.dumps(list(batches))),
-    )
-    return {row["origin_sha"]: row["origin"] for row in rows}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Requests as rows (``ROWS``): the newest of them. ``last``: the number of the last row; ``left_out``: others."""
+    """Requests as rows (``ROWS``): the newest of them. ``places``: of all; ``last``: the number of the last row."""
 
     table: pa.Table
+    places: Sequence[Place]
     last: int
-    left_out: int
 
 
 def taken(
@@ -161,13 +166,17 @@ def taken(
     ``most_bytes``: the longest event that is taken. They have the ids that they will have.
     """
     found: list[tuple[Chunk, Item]] = []
+    places: list[Place] = []
     last = before
     for chunk, item in sealing.pieces(Origin(origin, "", 0, ""), requests, lander, most_bytes):
         chunk.rows = [row + before for row in chunk.rows]
         chunk.rejected = [dataclasses.replace(one, row=one.row + before) for one in chunk.rejected]
-        last = max([last, *chunk.rows, *(one.row for one in chunk.rejected)])
+        here = [*zip(chunk.received, chunk.rows, strict=True)]
+        here += [(one.received_us, one.row) for one in chunk.rejected]
+        places += [(received or 0, row) for received, row in here]
+        last = max([last, *(row for _, row in here)])
         found.append((chunk, item))
-    total, gathered, room = sum(len(chunk) for chunk, _ in found), Gathered(), rows
+    gathered, room = Gathered(), rows
     kept: list[tuple[Chunk, Item]] = []
     for chunk, item in reversed(found):
         if room <= 0:
@@ -176,7 +185,7 @@ def taken(
         room -= len(kept[-1][0])
     for chunk, item in reversed(kept):
         gathered.add(chunk, item)
-    return Taken(_rows(lander, gathered), last, total - sum(len(chunk) for chunk, _ in kept))
+    return Taken(_rows(lander, gathered), places, last)
 
 
 def _last(chunk: Chunk, rows: int) -> Chunk:

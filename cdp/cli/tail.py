@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pipelines.tail import Tail
     from pipelines.tail_entries import Entry
 
-LOOK_SECONDS: Final = 0.3
+LOOK_SECONDS: Final = 0.2
+_LONGEST_PAUSE: Final = 0.7
 _MOST: Final = 10_000
 
 
@@ -66,12 +67,15 @@ def command(context: Context, source: str, *, count: int, follow: bool, unmasked
 
 def _follow(tail: Tail, shown: _Output) -> None:
     """Show what comes, for ever."""
+    spent = 0.0
     while True:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(min(max(LOOK_SECONDS, 2 * spent), _LONGEST_PAUSE))  # most of the machine is for others
+        before = time.perf_counter()
         news = tail.new()
         if news.left_out:
             click.echo(f"({news.left_out:,} more events came that are not shown)", err=True)
         shown.add(news.entries)
+        spent = time.perf_counter() - before
 
 
 class _Output:

@@ -5,7 +5,19 @@ Single values: :mod:`cdp.masking.values`. Whole payloads: :mod:`cdp.masking.docu
 
 from cdp.masking.documents import document, text_length
 from cdp.masking.fields import ANY_KEY, is_field_name, is_heading
-from cdp.masking.values import HIDDEN, content, email, identifier, mask, name, phone, trait, without, words
+from cdp.masking.values import (
+    HIDDEN,
+    content,
+    email,
+    identifier,
+    initials,
+    mask,
+    name,
+    phone,
+    trait,
+    without,
+    words,
+)
 
 __all__ = [
     "ANY_KEY",
@@ -14,6 +26,7 @@ __all__ = [
     "document",
     "email",
     "identifier",
+    "initials",
     "is_field_name",
     "is_heading",
     "mask",

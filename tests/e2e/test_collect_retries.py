@@ -38,7 +38,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "segment_python": {"upload_size": 2, "timeout": 1},
     "rudder_python": {"upload_size": 2, "timeout": 1},
     "segment_node": {"flushAt": 2, "httpRequestTimeout": 1000},
-    "rudder_node": {"flushAt": 2, "flushInterval": 300, "axiosConfig": {"timeout": 3000}},
+    "rudder_node": {"flushAt": 2, "flushInterval": 300, "axiosConfig": {"timeout": 5000}},
 }
 STORIES = stories(list(OPTIONS))
 

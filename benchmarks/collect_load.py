@@ -43,7 +43,10 @@ def event(number: int) -> dict[str, Any]:
             "timezone": "Europe/London",
         },
         "properties": {"product_id": f"p{number}", "name": "Running shoe", "price": 79.99, "currency": "GBP"},
-        "integrations": {"All": True, "Segment.io": {"unbundled": [], "bundledIds": [], "maybeBundledConfigIds": {}}},
+        "integrations": {
+            "All": True,
+            "Segment.io": {"unbundled": [], "bundledIds": [], "maybeBundledConfigIds": {}},
+        },
     }
 
 

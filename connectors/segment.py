@@ -55,6 +55,7 @@ _FIELDS = {
     "name": "$.name",
     "user_id": "$.userId",
     "anonymous_id": "$.anonymousId",
+    "previous_id": "$.previousId",
     "original": "$.originalTimestamp",
     "timestamp": "$.timestamp",
     "received": "$.receivedAt",
@@ -97,6 +98,20 @@ _FIELDS = {
     "t_postcode": "$.traits.address.postalCode",
     "t_country": "$.traits.address.country",
     "t_company": "$.traits.company.name",
+    "c_name": "$.context.traits.name",
+    "c_first": "$.context.traits.firstName",
+    "c_first2": "$.context.traits.first_name",
+    "c_last": "$.context.traits.lastName",
+    "c_last2": "$.context.traits.last_name",
+    "c_title": "$.context.traits.title",
+    "c_gender": "$.context.traits.gender",
+    "c_birthday": "$.context.traits.birthday",
+    "c_street": "$.context.traits.address.street",
+    "c_city": "$.context.traits.address.city",
+    "c_state": "$.context.traits.address.state",
+    "c_postcode": "$.context.traits.address.postalCode",
+    "c_country": "$.context.traits.address.country",
+    "c_company": "$.context.traits.company.name",
     "locale": "$.context.locale",
     "user_agent": "$.context.userAgent",
     "latitude": "$.context.location.latitude",
@@ -155,11 +170,28 @@ _EVENT_TYPE = f"""CASE type
       {" ".join(f"WHEN '{name}' THEN '{word}'" for name, word in _TRACKED.items())} ELSE 'event_tracked' END
     ELSE 'unknown' END"""
 
+_OLD_ID = "CASE WHEN type = 'alias' THEN previous_id END"
+_TRACKED_EMAIL = "CASE WHEN type = 'track' THEN p_email END"
+_TRACKED_PHONE = "CASE WHEN type = 'track' THEN p_phone END"
+
+
+def _of_the_person(*names: str) -> str:
+    """Return SQL of a trait: of the call, or of its context, where RudderStack's clients write them.
+
+    The traits of a group call are the group's.
+    """
+    own = ", ".join(f"t_{name}" for name in names)
+    beside = ", ".join(f"c_{name}" for name in names)
+    return f"coalesce(CASE WHEN type <> 'group' THEN coalesce({own}) END, {beside})"
+
+
 MAPPING = Mapping(
     version=1,
     fields=_FIELDS,
     event_type=_EVENT_TYPE,
-    occurred_at="coalesce(original, timestamp)",
+    # On the wire ``timestamp`` is the caller's word (RudderStack's client for Node writes the time of the call beside
+    # it); of what another platform has received, it is that platform's.
+    occurred_at="CASE WHEN received IS NULL THEN coalesce(timestamp, original) ELSE coalesce(original, timestamp) END",
     skew="payload_received_at",
     received_field="received",
     quarantine="""CASE type
@@ -184,26 +216,25 @@ MAPPING = Mapping(
     },
     identifiers=(
         IdentifierRule("user_id", "user_id"),
-        IdentifierRule("anonymous_id", "anonymous_id"),
-        IdentifierRule("email", "coalesce(t_email, c_email, CASE WHEN type = 'track' THEN p_email END)"),
-        IdentifierRule("phone", "coalesce(t_phone, c_phone, CASE WHEN type = 'track' THEN p_phone END)"),
+        IdentifierRule("anonymous_id", f"coalesce(anonymous_id, {_OLD_ID})"),
+        IdentifierRule("email", f"coalesce({_of_the_person('email')}, {_TRACKED_EMAIL})"),
+        IdentifierRule("phone", f"coalesce({_of_the_person('phone')}, {_TRACKED_PHONE})"),
     ),
     traits={
-        # The traits of a group call are the group's.
-        "full_name": "CASE WHEN type <> 'group' THEN t_name END",
-        "given_name": "coalesce(t_first, t_first2)",
-        "surname": "coalesce(t_last, t_last2)",
-        "title": "t_title",
-        "gender": "t_gender",
-        "birth_date": "left(t_birthday, 10)",
-        "email": "coalesce(t_email, c_email)",
-        "phone": "coalesce(t_phone, c_phone)",
-        "street": "t_street",
-        "city": "t_city",
-        "region": "t_state",
-        "postcode": "t_postcode",
-        "country": "t_country",
-        "company": "t_company",
+        "full_name": _of_the_person("name"),
+        "given_name": _of_the_person("first", "first2"),
+        "surname": _of_the_person("last", "last2"),
+        "title": _of_the_person("title"),
+        "gender": _of_the_person("gender"),
+        "birth_date": f"left({_of_the_person('birthday')}, 10)",
+        "email": _of_the_person("email"),
+        "phone": _of_the_person("phone"),
+        "street": _of_the_person("street"),
+        "city": _of_the_person("city"),
+        "region": _of_the_person("state"),
+        "postcode": _of_the_person("postcode"),
+        "country": _of_the_person("country"),
+        "company": _of_the_person("company"),
         "language": "CASE WHEN type = 'identify' THEN locale END",
     },
     properties=flagged("user_agent", "coalesce(p_object, CASE WHEN type = 'group' THEN trait_object END)"),

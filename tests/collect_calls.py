@@ -38,11 +38,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Story:
-    """What a client sends for a source. ``email`` and ``name``: of the person who is the source's own."""
+    """What a client sends for a source.
+
+    ``email``, ``name``, ``lives`` (day of birth, street, town, postcode): of the person who is the source's own.
+    """
 
     source: str
     name: str
     email: str
+    lives: Sequence[str]
     calls: Sequence[Call]
 
     @property
@@ -108,7 +112,10 @@ def _story(source: str, number: int, without: Sequence[str]) -> Story:
         Call("stranger", "product_added", _track("Product Added", {}, anonymousId=stranger)),
     ]
     kept = [call for call in calls if call.message["call"] not in without]
-    return Story(source, name, email, [_marked(call, f"{source}-{place}") for place, call in enumerate(kept)])
+    lives = (birthday, street, city, f"{number}0-815")
+    return Story(
+        source, name, email, lives, [_marked(call, f"{source}-{place}") for place, call in enumerate(kept)]
+    )
 
 
 def date(text: str) -> dict[str, str]:

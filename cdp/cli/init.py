@@ -33,6 +33,7 @@ sources:
   web:
     connector: segment              # calls of Segment's and RudderStack's libraries, as JSON
     write_key_env: {variable}      # the variable that holds the key; never the key itself
+    on_revision: first              # what a client sends again does not replace what it sent
     path: "inbox/web/**/*"
 
   # orders:                         # any CSV, JSONL, Parquet or XLSX file

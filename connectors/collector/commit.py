@@ -7,6 +7,7 @@ While it waits for the disk the next group gathers, so the number of syncs adapt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import threading
 import time
@@ -123,6 +124,8 @@ class Committer:
                 done = self._stopping and not group
             if group:
                 self._commit(group)
+            elif not self.healthy:
+                self._try_again()
             if done or self._is_due():
                 self._rotate()
             if done:
@@ -162,6 +165,13 @@ class Committer:
         with self._changed:
             self._bytes -= size
         self._loop.call_soon_threadsafe(_tell, group, problem)
+
+    def _try_again(self) -> None:
+        """Find out whether the disk is well again, so that whoever asks if we are ready hears of it."""
+        with contextlib.suppress(OSError):
+            self._open()
+            self._rotate()
+            self.healthy = True
 
     def _open(self) -> Segment:
         self._opened = self._clock()

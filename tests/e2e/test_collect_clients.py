@@ -109,7 +109,6 @@ def test_text_of_every_script_and_what_is_nested_stay_as_they_were(told, source)
 
 
 def test_a_call_is_as_old_as_its_caller_says(told, source):
-    """RudderStack's client for Node sends the time of the call too, as the original one: that counts."""
     workspace, _ = told
     [(late, amount, currency)] = rows(
         workspace,
@@ -118,8 +117,18 @@ def test_a_call_is_as_old_as_its_caller_says(told, source):
         FROM contact_history WHERE source = '{source}' AND event_type = 'order_placed'
         """,
     )
-    assert abs(late) < 30 or SENDERS[source].client == "rudder_node"
+    assert abs(late) < 30
     assert (amount, currency) == ("12.5000", "EUR")
+
+
+def test_the_traits_of_who_logged_in_are_in_the_profile(told, source):
+    """RudderStack's clients write them below the context only."""
+    story = STORIES[source]
+    found = rows(
+        told[0],
+        f"SELECT full_name, birth_date::VARCHAR, street, city, postcode FROM customers WHERE email = '{story.email}'",
+    )
+    assert found == [(story.name, *story.lives)]
 
 
 def test_who_is_known_to_every_client_is_one_person(told):

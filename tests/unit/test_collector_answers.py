@@ -250,6 +250,22 @@ def test_what_does_not_reach_the_disk_is_never_acknowledged(tmp_path: Path, step
     assert len(requests(tmp_path)) == 1
 
 
+def test_a_disk_that_is_well_again_is_found_out_without_an_event(tmp_path: Path) -> None:
+    """A load balancer sends none to a collector that is not ready."""
+
+    async def work(client: Client) -> list[int]:
+        with failing("sync segment", OSError(errno.EIO, "broken")):
+            statuses = [(await client.track(EVENT)).status, (await client("/readyz", method="GET")).status]
+        for _ in range(50):
+            await asyncio.sleep(0.1)
+            if (await client("/readyz", method="GET")).status == 200:
+                break
+        return [*statuses, (await client("/readyz", method="GET")).status]
+
+    assert collecting(tmp_path, work) == [503, 503, 200]
+    assert requests(tmp_path) == []
+
+
 def test_a_folder_that_cannot_be_written_to_is_never_acknowledged(tmp_path: Path) -> None:
     async def work(client: Client) -> Response:
         (tmp_path / "landing" / "wal").rmdir()

@@ -81,12 +81,13 @@ def files(ledger: Ledger, lake: Lake, source: str, *, after: int = -1, most: int
 
 
 def newest_files(ledger: Ledger, lake: Lake, source: str, rows: int) -> list[LandedFile]:
-    """Return the files that hold the newest ``rows`` envelopes of a source, the newest first."""
+    """Return the files that hold the newest ``rows`` envelopes of a source, the newest first; it is always there."""
     found: list[LandedFile] = []
     counts = {"raw": 0, "quarantine": 0}
     for file in files(ledger, lake, source, most=max(2 * rows, 2)):
-        older = bool(found) and file.batch_id != found[-1].batch_id
-        if counts["raw"] >= rows or (older and sum(counts.values()) >= rows):
+        if found and counts["raw"] >= rows:
+            break
+        if found and file.batch_id != found[-1].batch_id and sum(counts.values()) >= rows:
             break
         found.append(file)
         counts[file.zone] += file.rows

@@ -99,6 +99,9 @@ def test_the_newest_of_many_files_come_in_order(tmp_path: Path) -> None:
         assert names(tail.last(5)) == [41, 42, 50, 51, 52]
         assert len(tail.last(100)) == 18
         assert tail.new().entries == []
+    with looking(tmp_path, chosen=chosen) as tail:
+        assert tail.last(0) == []
+        assert tail.new().entries == []
 
 
 def test_lines_of_an_order_are_shown_one_by_one(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from cdp.masking import mask
 from cdp.schemas import EVENTS
 from connectors.landing import LandingReport
-from pipelines.masking import mask
 from pipelines.session import Session
 from pipelines.stages.customers import CustomersReport
 from pipelines.stages.publish import PublishReport

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from cdp.errors import CorruptError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from pipelines.masking import mask
+from cdp.masking import mask
 
 EXCERPT = 80
 WHOLE = 16_384

@@ -23,7 +23,7 @@ def hidden(text: str) -> str:
     >>> hidden("Ann.Byron@mail.org")
     '•••.•••••@••••.•••'
     """
-    from pipelines.masking import mask
+    from cdp.masking import mask
 
     return mask(text, shown=0) or ""
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from cdp.errors import CdpError
+from cdp.masking import mask
 from pipelines import digests, runlog, workspace
 from pipelines.instance import is_alive, this_process
 from pipelines.job import run_key
-from pipelines.masking import mask
 from pipelines.progress import Bars, Lines, Silent, for_stream
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

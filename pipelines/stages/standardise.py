@@ -13,7 +13,8 @@ from cdp.errors import RunFailedError
 from cdp.stored import RowReader
 from connectors import outcomes, replay
 from connectors.outcomes import PendingFile
-from connectors.standardise import StandardisedBatch, mapping_hash, reject, standardise
+from connectors.standardise import StandardisedBatch, mapping_hash, reject
+from connectors.together import RawFile, standardise_together
 from pipelines import quality
 from pipelines.checks.model import CheckResult, merge
 from pipelines.session import Session
@@ -145,7 +146,7 @@ class _Work:
         self.connector: Connector = connector_of(source)
         self.context: SourceContext = context_of(session.settings, name)
         self.mapping = mapping_hash(self.connector, self.context)
-        self.reader = RowReader(outcomes.READ_COLUMNS)
+        self.reader, self.piece_reader = RowReader(outcomes.READ_COLUMNS), RowReader(outcomes.READ_COLUMNS)
         self.envelopes = self.events = self.rejected = 0
         self.checks: list[CheckResult] = []
         self.days: dict[str, int] = {}
@@ -153,7 +154,7 @@ class _Work:
 
     def run(self, files: Sequence[PendingFile]) -> None:
         skipped = [outcomes.duplicates(self.session.ledger, file.file_id) for file in files]
-        batches = [self._standardise(file, skip) for file, skip in zip(files, skipped, strict=True)]
+        batches = self._standardised(files, skipped)
         for file, skip, batch in zip(files, skipped, self._checked(batches), strict=True):
             _verify(file, len(skip), batch)
             outcomes.commit(
@@ -169,20 +170,40 @@ class _Work:
             self.days[file.ingest_date] = self.days.get(file.ingest_date, 0) + batch.events.num_rows
             self.sample = batch.events.slice(0, 5)
 
-    def _standardise(self, file: PendingFile, skip: pa.Array) -> StandardisedBatch:
-        lake, ledger = self.session.lake, self.session.ledger
-        raw = outcomes.read_raw(lake, file, self.reader)
-        if not file.path.startswith(QUARANTINE_ZONE):
-            return standardise(
-                raw,
-                self.connector,
-                self.context,
-                file_id=file.file_id,
-                skip=skip,
-                collected=file.collected,
-            )
-        source = self.session.settings.sources[self.name]
-        return replay.reread(raw, source, self.connector, self.context, lake, ledger, file=file, skip=skip)
+    def _standardised(
+        self, files: Sequence[PendingFile], skipped: Sequence[pa.Array]
+    ) -> list[StandardisedBatch]:
+        """Return what becomes of each file; only some files' rows are held at a time."""
+        is_piece = [file.path.startswith(QUARANTINE_ZONE) for file in files]
+        made = standardise_together(
+            (
+                RawFile(file.file_id, self._read(file), skip, file.collected)
+                for file, skip, piece in zip(files, skipped, is_piece, strict=True)
+                if not piece
+            ),
+            self.connector,
+            self.context,
+        )
+        return [
+            self._read_again(file, skip) if piece else next(made)
+            for file, skip, piece in zip(files, skipped, is_piece, strict=True)
+        ]
+
+    def _read(self, file: PendingFile) -> pa.Table:
+        return outcomes.read_raw(self.session.lake, file, self.reader)
+
+    def _read_again(self, file: PendingFile, skip: pa.Array) -> StandardisedBatch:
+        """Read the pieces of a quarantine file as they are read today."""
+        return replay.reread(
+            outcomes.read_raw(self.session.lake, file, self.piece_reader),
+            self.session.settings.sources[self.name],
+            self.connector,
+            self.context,
+            self.session.lake,
+            self.session.ledger,
+            file=file,
+            skip=skip,
+        )
 
     def _checked(self, batches: Sequence[StandardisedBatch]) -> list[StandardisedBatch]:
         """Return the batches without the events that failed a check of rows."""

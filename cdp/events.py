@@ -174,6 +174,8 @@ _TABLE: Final[Mapping[str, str]] = {
         invoice_sent           | out  | no  | An invoice was sent
         payment_received       | in   | yes | A payment arrived
         payment_failed         | in   | no  | A payment was refused
+        payment_refunded       | out  | no  | A payment was paid back, as who moves the money says (see order_refunded)
+        payment_disputed       | in   | no  | The person asked their bank to take a payment back
         quote_sent             | out  | no  | An offer was sent
         """,
     "support": """

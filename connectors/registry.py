@@ -29,6 +29,9 @@ CONNECTORS: dict[str, str] = {
     "messenger": "connectors.messenger",
     "lead_ads": "connectors.lead_ads",
     "mastodon": "connectors.mastodon",
+    "shopify": "connectors.shopify",
+    "stripe": "connectors.stripe",
+    "stripe_orders": "connectors.stripe",
 }
 
 

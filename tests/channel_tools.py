@@ -35,6 +35,8 @@ CHANNELS = (
     "messenger",
     "lead_ads",
     "mastodon",
+    "shopify",
+    "stripe",
 )
 DATA = Path(__file__).parent / "data" / "channels"
 GOLDEN = Path(__file__).parent / "golden" / "channels"

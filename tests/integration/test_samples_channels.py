@@ -36,6 +36,8 @@ CONNECTORS = {
     "facebook_lead_ads": "lead_ads",
     "mastodon_docs": "mastodon",
     "mastodon_docs_with_comments": "mastodon",
+    "shopify": "shopify",
+    "stripe": "stripe",
 }
 
 # format -> (envelopes, standardised, duplicate, superseded), and the reasons of the others
@@ -119,6 +121,27 @@ EXPECTED: dict[str, tuple[tuple[int, int, int, int], dict[str, int]]] = {
             "quarantined:invalid_json": 35,
             "quarantined:not_an_object": 1,
             "quarantined:unknown_entity": 1,
+        },
+    ),
+    "shopify": (
+        (19, 4, 0, 0),
+        {
+            "ignored:draft": 1,
+            "ignored:no_money_moved": 1,
+            "ignored:not_shipped": 1,
+            "ignored:told_by_fulfillment": 1,
+            "ignored:told_by_order": 1,
+            "ignored:unsupported_resource": 10,
+        },
+    ),
+    # A charge, a payment intent and an order are of one payment; an amount has a decimal point, which none has.
+    "stripe": (
+        (41, 8, 1, 2),
+        {
+            "duplicate:landed_before": 1,
+            "ignored:unsupported_resource": 29,
+            "quarantined:bad_amount": 1,
+            "superseded:newer_revision": 2,
         },
     ),
 }

@@ -68,6 +68,7 @@ def items(name: str) -> dict[str, bytes]:
     """Return the items of a connector's own format."""
     if name == "files":
         return {"lines.csv": LINES}
+    name = "stripe" if name == "stripe_orders" else name
     return _channel(name) if name in CHANNELS else _web()
 
 

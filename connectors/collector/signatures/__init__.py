@@ -24,6 +24,7 @@ OWN_SCHEMES: dict[str, str] = {
     "lead_ads": "meta",
     "shopify": "shopify",
     "stripe": "stripe",
+    "stripe_orders": "stripe",
 }
 
 

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "suppress": ("cdp.cli.suppress", "Keep people out: hold their events back before they land."),
     "sources": ("cdp.cli.sources", "Show the sources and what became of their data."),
     "tail": ("cdp.cli.tail", "Show the last events of a source, and those that come."),
+    "connector": ("cdp.cli.connector", "Begin a connector of your own."),
     "config": ("cdp.cli.config", "Check cdp.yaml; print its JSON Schema."),
     "compact": ("cdp.cli.compact", "Put small landed files together, so that they are read faster."),
     "backup": ("cdp.cli.backup", "Copy what cannot be made again: ledger, landed files, configuration."),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOW_TO = ROOT / "docs" / "how-to"
 NEED_NO_DEMO = ("dedupe-a-file", "land-files", "recover", "review-matches")
 """How-tos that say nothing of what is in the demo."""
-NEED_A_COLLECTOR = ("nginx", "send-events")
+NEED_A_COLLECTOR = ("add-a-webhook-source", "nginx", "send-events")
 """How-tos in which a collector runs: tests/docs/test_collector_pages.py."""
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<info>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp.settings import parse
 from tests.browser_tools import browser, chromium, site, visitor
 from tests.collect_calls import stories
 from tests.collect_tools import (
@@ -105,6 +106,31 @@ def test_every_command_and_snippet_of_the_page_about_sdks_works(tmp_path, variab
     if not npm_clients():
         expected += ["js"] * 2 + (["html"] * 2 if chromium() else [])
     assert reader.tried == expected
+
+
+def test_every_command_of_the_page_about_webhooks_works(tmp_path, variables):
+    secret, own = "a-secret-of-the-service", dict(variables)
+    with ExitStack() as stack:
+        running: list[Collector] = []
+
+        def reach(block: Block) -> None:
+            if block.info == "sh skip" and "cdp collect" in block.text:
+                keys = {"CDP_BOOKINGS_SECRET": secret}
+                running.append(stack.enter_context(collecting(tmp_path / "shop", [], keys)))
+                own.update(keys, HOOK=f"{running[0].url}/hooks/bookings")
+            elif block.info == "sh" and "cdp run" in block.text:
+                running[0].stop()
+
+        assert run_page(HOW_TO / "add-a-webhook-source.md", tmp_path, own, reach) == 3
+
+
+def test_every_signature_in_the_table_of_the_page_about_webhooks_can_be_configured():
+    page = (HOW_TO / "add-a-webhook-source.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| [^|]+ \| `(\{scheme.*?\})`", page, re.MULTILINE)
+    assert len(found) == 6
+    for signature in found:
+        source = f"{{connector: files, event: {{type: form_submitted}}, secret_env: CDP_X, signature: {signature}}}"
+        parse(f"version: 1\nworkspace: {{name: x}}\nsources:\n  a: {source}\n")
 
 
 # nginx, as the page configures it, before a real collector.

@@ -231,6 +231,11 @@ ENGAGEMENT_TYPES: Final[frozenset[str]] = frozenset(n for n, row in EVENT_TYPES.
 """The names of the event types that count as engagement."""
 
 
+UNATTENDED_OUTCOMES: Final[frozenset[str]] = frozenset({"bot", "machine"})
+"""Outcomes of events that nobody did: a crawler's or link scanner's, and what a mail client fetched on its own. They
+keep their type and stay in the contact history, and are no engagement."""
+
+
 def event_type(name: str) -> EventType:
     """Return the event type called ``name``.
 

@@ -127,7 +127,12 @@ EVENTS = pa.schema(
         _field("duration_seconds", pa.float64(), "none", "length of a call, seconds"),
         _field("agent", pa.string(), "quasi", "who served the customer"),
         _field("department", pa.string(), "none", "team or queue"),
-        _field("outcome", pa.string(), "none", "answered, busy, bounced, ... as the source says"),
+        _field(
+            "outcome",
+            pa.string(),
+            "none",
+            "answered, busy, bounced, ... as the source says; bot, machine: nobody did it",
+        ),
         _field("escalation_level", pa.int32(), "none", "0 = not escalated"),
         _field("self_service", pa.bool_(), "none", "solved without an agent"),
         _field("latitude", pa.float64(), "quasi", "degrees, WGS 84"),

@@ -29,12 +29,12 @@ city             | VARCHAR       | quasi  | no  | town
 region           | VARCHAR       | quasi  | no  | county, state or region
 postcode         | VARCHAR       | quasi  | no  | postcode
 country          | VARCHAR       | none   | no  | country
-latitude         | DOUBLE        | quasi  | no  | last known position, degrees (WGS 84): of the newest event that has one
+latitude         | DOUBLE        | quasi  | no  | last known position, degrees (WGS 84): of the newest event that has one and was no bot's
 longitude        | DOUBLE        | quasi  | no  | last known position, degrees (WGS 84)
 company          | VARCHAR       | quasi  | no  | company
 language         | VARCHAR       | none   | no  | language
 first_seen_at    | TIMESTAMPTZ   | none   | no  | first event; events without a sound time of their own do not count
-last_seen_at     | TIMESTAMPTZ   | none   | no  | newest event; events without a sound time of their own do not count
+last_seen_at     | TIMESTAMPTZ   | none   | no  | newest event of any kind (see last_engaged_at); events without a sound time of their own do not count
 source_count     | INTEGER!      | none   | no  | sources that know the person
 record_count     | INTEGER!      | none   | no  | source records of the profile
 event_count      | BIGINT!       | none   | no  | events in contact_history
@@ -54,9 +54,9 @@ donated          | DECIMAL(38,4) | none   | no  | sum of the donations less thos
 ticket_count     | INTEGER!      | none   | no  | support tickets
 open_tickets     | INTEGER!      | none   | no  | tickets whose newest state is neither solved nor closed
 escalations      | INTEGER!      | none   | no  | tickets, calls or chats that went to a higher level
-last_inbound_at  | TIMESTAMPTZ   | none   | no  | the person's newest act towards us
+last_inbound_at  | TIMESTAMPTZ   | none   | no  | the person's newest act towards us; what a bot or a machine did does not count
 last_outbound_at | TIMESTAMPTZ   | none   | no  | our newest act towards the person
-last_engaged_at  | TIMESTAMPTZ   | none   | no  | newest event that the person did of their own accord
+last_engaged_at  | TIMESTAMPTZ   | none   | no  | newest event that the person did of their own accord; what a bot or a machine did does not count
 consent_marketing_email  | VARCHAR! | none | no | marketing by e-mail: granted, denied or unknown
 consent_marketing_sms    | VARCHAR! | none | no | marketing by text message: granted, denied or unknown
 consent_marketing_phone  | VARCHAR! | none | no | marketing by telephone: granted, denied or unknown

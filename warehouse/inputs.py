@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cdp import duck
 from cdp.errors import CorruptError, UsageError
-from cdp.events import ENGAGEMENT_TYPES
+from cdp.events import ENGAGEMENT_TYPES, UNATTENDED_OUTCOMES
 from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, HELD_BACK, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
 from cdp.stored import EventFiles
 
@@ -212,3 +212,4 @@ def register(connection: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None
     sources = pa.array([sorted(inputs.grouped_sources)], pa.list_(pa.string()))
     connection.register("input_grouped", pa.table({"sources": sources}))
     connection.register("input_engagement", pa.table({"event_type": sorted(ENGAGEMENT_TYPES)}))
+    connection.register("input_unattended", pa.table({"outcome": sorted(UNATTENDED_OUTCOMES)}))

@@ -45,7 +45,8 @@ keeps them equal. -->
 Every standardised event has one word of this vocabulary as its `event_type`. The vocabulary is closed: what a
 source calls otherwise becomes `event_tracked` (web), or is quarantined as `unknown_event_type` (files), and is never
 lost. **direction** is the default: *inbound*, the person acted towards us; *outbound*, we acted towards the person.
-**Engagement** types move `last_engaged_at` of a customer.
+**Engagement** types move `last_engaged_at` of a customer, unless the outcome is `bot` or `machine`: then nobody did
+it.
 """
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from cdp.events import UNATTENDED_OUTCOMES
 from tests.warehouse_tools import (
     NOW,
     built,
@@ -199,6 +200,28 @@ class TestTimesAndPlaces:
         ]
         got = customer(tmp_path, events)
         assert (got["last_engaged_at"], got["last_outbound_at"]) == (day(1), day(2))
+
+    @pytest.mark.parametrize("outcome", sorted(UNATTENDED_OUTCOMES))
+    @pytest.mark.parametrize(
+        "event_type", ["email_opened", "email_clicked", "page_viewed", "session_started"]
+    )
+    def test_what_nobody_did_is_no_engagement_and_stays_in_the_history(self, tmp_path, event_type, outcome):
+        known = {"event_type": event_type, "direction": "inbound", "latitude": 1.0, "longitude": 2.0}
+        events = [
+            event("1", at=1, outcome="sent", **known),
+            event("2", at=2, **known),
+            event("3", at=3, outcome=outcome, **(known | {"latitude": 50.0})),
+        ]
+        with built(world(tmp_path / "in", [events], {"web:1": "C1"}), tmp_path / "out") as release:
+            got = one(release, "SELECT * FROM customers")
+            history = rows(release, "SELECT event_id, outcome FROM contact_history ORDER BY event_id")
+        assert (got["last_engaged_at"], got["last_inbound_at"], got["latitude"]) == (day(2), day(2), 1.0)
+        assert (got["event_count"], got["last_seen_at"]) == (3, day(3)), "it is an event all the same"
+        assert [tuple(row.values()) for row in history] == [("1", "sent"), ("2", None), ("3", outcome)]
+
+    def test_a_case_that_a_bot_opened_only_was_never_engaged(self, tmp_path):
+        got = customer(tmp_path, [event("1", at=1, outcome="bot", direction="inbound")])
+        assert (got["last_engaged_at"], got["last_inbound_at"]) == (None, None)
 
     def test_the_newest_position_stands(self, tmp_path):
         events = [

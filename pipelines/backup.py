@@ -26,6 +26,7 @@ from pipelines.workspace import RATES
 MANIFEST = "backup.json"
 SERVE = "serve.sqlite"
 WRITTEN = (CONFIG_FILE, RATES)
+LANDED = ("landing/raw", "landing/quarantine")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _backup(lake: Lake, into: Path, now: datetime) -> BackupReport:
         if (workspace / name).is_file():
             _copy_sqlite(workspace / name, into / name)
     copied, kept, size = len(unlanded), 0, sum(unlanded)
-    for relative in _listed(workspace, into):
+    listed = list(_listed(workspace, into))
+    for relative in listed:
         source, target = workspace / relative, into / relative
         if not source.is_file():
             raise CorruptError(f"{relative} is listed but missing.", hint="`cdp doctor` shows what is wrong.")
@@ -77,6 +79,7 @@ def _backup(lake: Lake, into: Path, now: datetime) -> BackupReport:
             _copy(source, target)
             copied += 1
         size += source.stat().st_size
+    Lake(into).sweep(set(listed), zones=LANDED)  # what has been put together since the backup before
     manifest = {"created_at": timestamp(now), "files": copied + kept, "bytes": size}
     durable.write_bytes(into / MANIFEST, json.dumps(manifest, indent=1).encode())
     return BackupReport(into, copied + kept, size, kept)

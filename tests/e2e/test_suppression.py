@@ -14,8 +14,12 @@ import pytest
 
 from cdp import suppression
 from cdp.cli.main import run as cdp
-from cdp.lake import Lake
+from cdp.lake import WAL, Lake
 from cdp.ledger import Ledger
+from connectors.collector.seal import Sealer
+from pipelines.stages.land import hold_back
+from tests.collector_tools import CONFIG as COLLECTED
+from tests.collector_tools import collecting
 from tests.crash_tools import take_images
 from tests.pipelines_tools import (
     CONFIG,
@@ -28,6 +32,7 @@ from tests.pipelines_tools import (
     make_shop,
     rows,
     run,
+    settings_of,
 )
 
 Capture = pytest.CaptureFixture[str]
@@ -180,6 +185,31 @@ def test_a_landing_that_dies_counts_nothing_twice(tmp_path: Path) -> None:
         run(image.folder, "land", now=LATER)
         assert sums(image.folder) == [("web", 9, 3, 6)], image
         assert ledger_rows(image.folder, "SELECT held_back FROM suppressions") == [(3,)], image
+
+
+def test_what_comes_over_http_is_held_back_when_it_lands_also_by_a_sealer_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    """The list is asked for each batch: a collector need not start again."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "cdp.yaml").write_text(COLLECTED, encoding="utf-8")
+    settings = settings_of(shop)
+    batch = {"batch": [json.loads(call(number, number, "identify")) for number in range(3)]}
+
+    def collect() -> None:
+        collecting(shop, lambda client: client.track(batch), settings)
+
+    with Sealer(shop, settings, lambda ledger, name: hold_back(ledger, settings, name)) as sealer:
+        for entry in ("", f"email:{ANN}", "user_id@web:u2"):
+            if entry:
+                assert suppress(shop, "add", entry) == 0
+            collect()
+            assert [sealed.problems for sealed in sealer.seal(sealer.waiting())] == [{}]
+    assert sums(shop) == [("web", 3, 0, 3), ("web", 3, 1, 2), ("web", 3, 2, 1)]
+    assert list((shop / WAL).iterdir()) == []
+    counts = "SELECT type, held_back FROM suppressions ORDER BY 1"
+    assert ledger_rows(shop, counts) == [("email", 2), ("user_id", 1)]
 
 
 def test_the_value_is_neither_printed_nor_logged_nor_stored(

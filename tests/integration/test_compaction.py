@@ -151,6 +151,7 @@ def test_later_runs_on_packs_are_as_without_them(shop: Path, finished: Path, tmp
 
 
 def test_quarantine_verify_and_backup_read_packs(shop: Path, finished: Path, tmp_path: Path) -> None:
+    backup(shop, tmp_path / "backup", now=NOW)
     compact(shop)
     held = []
     for folder in (shop, finished):
@@ -162,6 +163,9 @@ def test_quarantine_verify_and_backup_read_packs(shop: Path, finished: Path, tmp
         assert verify(session, "web", ["2026-03-01"]) == 3 * FILES
     report = backup(shop, tmp_path / "backup", now=NOW)
     assert report.files == 3 + 2  # packs, the model, cdp.yaml
+    assert on_disk(tmp_path / "backup", "landing") == [
+        path for path in stored_paths(shop) if "landing" in path
+    ]
     restored = copy(tmp_path / "backup", tmp_path / "restored")
     run(restored, full=True, now=LATER)
     assert differences(restored, shop) == []

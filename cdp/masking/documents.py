@@ -15,6 +15,7 @@ from cdp.masking import values
 from cdp.masking.fields import ANY_KEY, Kind, is_field_name, kind_of
 from cdp.masking.values import HIDDEN
 
+_EPOCH: Final = (10**9, 21 * 10**8)
 MOST_DEPTH: Final = 12
 MOST_MEMBERS: Final = 100
 MOST_ITEMS: Final = 10
@@ -91,11 +92,15 @@ def _object(value: Mapping[str, Any], kind: Kind, known: frozenset[str], depth: 
 
 
 def _number(value: float, kind: Kind) -> Any:
-    if kind in (Kind.TIME, Kind.OPEN):
-        return value
-    if kind not in (Kind.UNKNOWN, Kind.KEY):
+    if kind not in (Kind.UNKNOWN, Kind.KEY, Kind.OPEN, Kind.TIME):
         return HIDDEN
-    return value if abs(value) < 10 ** (values.FEWEST_DIGITS - 1) else values.phone(str(value))
+    is_short = abs(value) < 10 ** (values.FEWEST_DIGITS - 1)
+    return value if is_short or (kind is Kind.TIME and _is_epoch(value)) else values.phone(str(value))
+
+
+def _is_epoch(value: float) -> bool:
+    """Say whether a number may be a time of these decades: seconds since 1970, or thousandths or millionths of them."""
+    return any(_EPOCH[0] <= value / unit <= _EPOCH[1] for unit in (1, 10**3, 10**6))
 
 
 def _text(text: str, kind: Kind, known: frozenset[str]) -> str:

@@ -44,7 +44,8 @@ _WORDS: Final[Mapping[Kind, str]] = {
     Kind.KEY: "id ids mid sid uuid guid key sha256 md5 hash etag",
     Kind.TIME: "time timestamp date day ts moment created updated modified expires at sent received start end",
     Kind.FREE: """text body message messages comment comments note notes description subject title content snippet
-        html plain query search question caption bio summary reason response diagnostic headline term q ua""",
+        html plain query search question caption bio summary reason response diagnostic
+        headline term q ua preview excerpt detail details feedback review""",
     Kind.NAME: "first last middle full given family display",
     Kind.ANSWER: "value values val answer answers data",
 }

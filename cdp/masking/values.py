@@ -123,6 +123,8 @@ def identifier(type_: str, value: str) -> str:
     value = plain(value)
     if type_ == "phone":
         return phone(value)
+    if any(c.isspace() for c in value):
+        return initials(value)
     if type_ == "email" or "@" in value:
         return email(value)
     if type_ != "handle" and _CODE.fullmatch(value):
@@ -227,7 +229,7 @@ def looks_random(text: str) -> bool:
     >>> looks_random("black_friday_2026_sale"), looks_random("OrderConfirmationSent"), looks_random("20260302101500")
     (False, False, False)
     """
-    if len(text) < _SHORTEST_TOKEN:
+    if len(text) < _SHORTEST_TOKEN or any(c.isspace() for c in text):
         return False
     parts = _JOINTS.split(text)
     mixed = sum(len(part) for part in parts if not part.isalpha() and not part.isdigit())

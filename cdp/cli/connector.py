@@ -83,7 +83,8 @@ def _check(name: str, root: Path) -> None:
         )
     if name in CONNECTORS:
         raise UsageError(f"There is a connector {name!r} already: {CONNECTORS[name]}.")
-    for path in (root / "connectors" / f"{name}.py", root / "connectors" / name):
+    test = root / "tests" / "unit" / f"test_connectors_{name}.py"
+    for path in (root / "connectors" / f"{name}.py", root / "connectors" / name, test):
         if path.exists():
             raise UsageError(f"{path.relative_to(root)} exists already.", hint="Choose another name.")
 

@@ -127,7 +127,7 @@ def test_every_command_of_the_page_about_webhooks_works(tmp_path, variables):
 def test_every_signature_in_the_table_of_the_page_about_webhooks_can_be_configured():
     page = (HOW_TO / "add-a-webhook-source.md").read_text(encoding="utf-8")
     found = re.findall(r"^\| [^|]+ \| `(\{scheme.*?\})`", page, re.MULTILINE)
-    assert len(found) == 6
+    assert len(found) == 9
     for signature in found:
         source = f"{{connector: files, event: {{type: form_submitted}}, secret_env: CDP_X, signature: {signature}}}"
         parse(f"version: 1\nworkspace: {{name: x}}\nsources:\n  a: {source}\n")

@@ -66,10 +66,13 @@ def test_what_is_no_name_is_refused(checkout: Path, name: str) -> None:
     assert (refused.returncode, "is no name of a connector" in refused.stderr) == (2, True), refused.stderr
 
 
-@pytest.mark.parametrize("name", ["segment", "landing", "collector"])
+@pytest.mark.parametrize("name", ["segment", "landing", "collector", "laws"])  # the last has a test, no module
 def test_nothing_that_is_there_is_overwritten(checkout: Path, name: str) -> None:
+    test = checkout / "tests/unit/test_connectors_laws.py"
+    before = test.read_bytes()
     refused = new(checkout, name)
     assert (refused.returncode, "already" in refused.stderr) == (2, True), refused.stderr
+    assert test.read_bytes() == before
 
 
 def test_outside_of_a_checkout_it_says_what_is_missing(checkout: Path, tmp_path: Path) -> None:

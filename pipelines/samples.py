@@ -62,7 +62,7 @@ def spread(ids: Sequence[int], most: int) -> list[int]:
     """Return up to ``most`` of ``ids``, evenly spread, the last among them.
 
     >>> spread(range(10), 3), spread([1, 2], 5)
-    ([3, 6, 9], [1, 2])
+    ([2, 5, 9], [1, 2])
     """
     if len(ids) <= most:
         return list(ids)

@@ -59,9 +59,9 @@ def new(name: str, channel: str) -> None:
 
 
 def _checkout() -> Path:
-    import connectors
+    from connectors import registry
 
-    root = Path(connectors.__file__).resolve().parents[1]
+    root = Path(registry.__file__).resolve().parents[1]
     if (
         not (root / "tests" / "unit").is_dir()
         or not (root / "docs" / "reference" / "connectors.md").is_file()

@@ -64,19 +64,22 @@ _TOOLS: Final = (
 _PATTERN: Final = rf"{_CALLED_BOT}|{'|'.join(_WORDS)}|^({'|'.join(_TOOLS)})([^a-z]|$)"
 
 
-# Most people's browsers: the shape of their user agent, and its length, which leaves no room for another word.
-# They are spared the pattern, which costs ten times as much.
+# Most people's browsers: the shape of their user agent, the most frequent first. They are spared the pattern,
+# which costs ten times as much. What stands for a version (%) may have five characters, too few for a word.
 _CHROME: Final = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0.0"
-_SAFARI: Final = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/1%"
+_SAFARI: Final = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/%"
 _BROWSERS: Final = (
-    (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36", 111),
-    (f"Mozilla/5.0 (Linux; Android 10; K) {_CHROME} Mobile Safari/537.36", 111),
-    (f"Mozilla/5.0 (iPhone; CPU iPhone OS 1% like Mac OS X) {_SAFARI} Mobile/15E148 Safari/604.1", 139),
-    (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_CHROME} Safari/537.36", 117),
-    (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_SAFARI} Safari/605.1.15", 119),
-    (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36 Edg/%.0.0.0", 125),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:%.0) Gecko/20100101 Firefox/%.0", 80),
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36",
+    f"Mozilla/5.0 (Linux; Android 10; K) {_CHROME} Mobile Safari/537.36",
+    f"Mozilla/5.0 (iPhone; CPU iPhone OS % like Mac OS X) {_SAFARI} Mobile/15E148 Safari/604.1",
+    f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_CHROME} Safari/537.36",
+    f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_SAFARI} Safari/605.1.15",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_CHROME} Safari/537.36 Edg/%.0.0.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:%.0) Gecko/20100101 Firefox/%.0",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:%.0) Gecko/20100101 Firefox/%.0",
+    f"Mozilla/5.0 (X11; Linux x86_64) {_CHROME} Safari/537.36",
 )
+_LONGEST_VERSION: Final = 5
 
 
 def is_bot(user_agent: str) -> str:
@@ -87,10 +90,14 @@ def is_bot(user_agent: str) -> str:
     [(True,)]
     """
     browsers = " ".join(
-        f"WHEN {user_agent} LIKE {quote(shape)} AND strlen({user_agent}) <= {length} THEN false"
-        for shape, length in _BROWSERS
+        f"WHEN {user_agent} LIKE {quote(shape)} AND strlen({user_agent}) <= {_longest(shape)} THEN false"
+        for shape in _BROWSERS
     )
     return f"CASE {browsers} ELSE regexp_matches({user_agent}, {quote(_PATTERN)}, 'i') END"
+
+
+def _longest(shape: str) -> int:
+    return len(shape) + (_LONGEST_VERSION - 1) * shape.count("%")
 
 
 def bot_outcome(user_agent: str, outcome: str = "NULL") -> str:

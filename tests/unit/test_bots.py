@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from cdp.duck import quote
-from connectors.bots import _BROWSERS, _PATTERN, bot_outcome, flagged, is_bot
+from connectors.bots import _BROWSERS, _PATTERN, _longest, bot_outcome, flagged, is_bot
 from tests.channel_tools import became, events
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -98,10 +98,9 @@ def test_without_a_user_agent_nothing_is_said() -> None:
 CRAWLER = "41.0.0.0 Googlebot/2.1 (+http://www.google.com/bot.html) "
 
 
-@pytest.mark.parametrize(("shape", "length"), _BROWSERS)
-def test_browsers_that_are_spared_the_pattern_are_no_bots_by_it_either(shape: str, length: int) -> None:
-    agent = shape.replace("%", "41")
-    assert len(agent) <= length
+@pytest.mark.parametrize("shape", _BROWSERS)
+def test_browsers_that_are_spared_the_pattern_are_no_bots_by_it_either(shape: str) -> None:
+    agent = shape.replace("%", "141")
     assert asked(is_bot("agent"), agent) is False
     assert asked(f"regexp_matches(agent, {quote(_PATTERN)}, 'i')", agent) is False
     assert asked(is_bot("agent"), shape.replace("%", CRAWLER)) is True, "no room for another word"
@@ -110,7 +109,7 @@ def test_browsers_that_are_spared_the_pattern_are_no_bots_by_it_either(shape: st
 def test_what_most_people_use_is_spared_the_pattern() -> None:
     spared = ("Chrome", "Edge", "Chrome on Android", "Firefox", "Safari", "an iPhone")
     shapes = " OR ".join(
-        f"agent LIKE {quote(shape)} AND strlen(agent) <= {length}" for shape, length in _BROWSERS
+        f"agent LIKE {quote(shape)} AND strlen(agent) <= {_longest(shape)}" for shape in _BROWSERS
     )
     assert all(asked(shapes, PEOPLE[name]) for name in spared)
 

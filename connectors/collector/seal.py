@@ -8,14 +8,15 @@ sealing again gives the same ids.
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+
+import duckdb
+import pyarrow as pa
 
 from cdp import durable
 from cdp.duck import connect
@@ -24,9 +25,10 @@ from cdp.lake import WAL, Lake
 from cdp.ledger import Ledger
 from cdp.lock import landing_lock
 from connectors.batch import HoldBack, LandedBatch, Lander, Origin
-from connectors.collector import tracking, wal
-from connectors.protocol import CHUNK_ROWS, Chunk, Rejected, SplitContext
-from connectors.reading import Item
+from connectors.collector import wal
+from connectors.collector.pieces import Pieces
+from connectors.envelopes import EnvelopeContext, seal
+from connectors.reading import Gathered
 from connectors.registry import connector_for
 
 if TYPE_CHECKING:
@@ -37,6 +39,16 @@ if TYPE_CHECKING:
 TOGETHER_BYTES: Final = 64 << 20
 """Segments share batches up to here."""
 RUN_ID: Final = "collect"
+# What data can raise in the libraries that read them, although no connector lets them.
+_OF_DATA: Final = (
+    duckdb.Error,
+    pa.ArrowException,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 @dataclass
@@ -118,20 +130,60 @@ class Sealer:
         with landing_lock(self.lake.root):
             rows = self.ledger.rows("SELECT origin FROM cursors WHERE source = ?", (source,))
             done = {row["origin"] for row in rows}
-            left = [one for one in segments if one.origin.name not in done and _requests(one, source)]
+            left = [
+                one
+                for one in segments
+                # Another process may have landed it since we read it; then its cursors may be gone, too.
+                if one.origin.name not in done and one.path.exists() and _requests(one, source)
+            ]
             if not left:
                 return None
-            batch = self._lander(settings).open_batch(self._clock(), RUN_ID, collected=True)
-            for segment in left:
-                found = pieces(
-                    segment.origin,
-                    _requests(segment, source),
-                    batch.lander,
-                    self.settings.collect.max_event_bytes,
-                )
-                for chunk, item in found:
-                    batch.add(chunk, item)
-            return batch.commit([segment.origin for segment in left])
+            lander = self._lander(settings)
+            try:
+                return self._land_batch(lander, left, frozenset())
+            except _OF_DATA:
+                spoiling = frozenset(map(id, self._spoiling(lander, left)))
+                if not spoiling:
+                    raise
+                return self._land_batch(lander, left, spoiling)
+
+    def _land_batch(
+        self, lander: Lander, segments: Sequence[_Segment], spoiling: frozenset[int]
+    ) -> LandedBatch:
+        batch = lander.open_batch(self._clock(), RUN_ID, collected=True)
+        most, source = self.settings.collect.max_event_bytes, lander.source.name
+        for segment in segments:
+            taken_apart = Pieces(segment.origin, lander, most, spoiling)
+            for chunk, item in taken_apart.of(_requests(segment, source)):
+                batch.add(chunk, item)
+        return batch.commit([segment.origin for segment in segments])
+
+    def _spoiling(self, lander: Lander, segments: Sequence[_Segment]) -> list[wal.Request]:
+        """Return the requests that cannot be read although nothing says why: no one may stop all others."""
+        source = lander.source
+        context = EnvelopeContext(source.name, "", self._clock(), source.timezone, source.region or None)
+
+        def spoils(requests: Sequence[wal.Request], origin: Origin) -> bool:
+            gathered = Gathered()
+            try:
+                for chunk, item in Pieces(origin, lander, self.settings.collect.max_event_bytes).of(requests):
+                    gathered.add(chunk, item)
+                seal(lander.connection, lander.connector, gathered, context)
+            except _OF_DATA:
+                return True
+            return False
+
+        def search(requests: Sequence[wal.Request], origin: Origin) -> list[wal.Request]:
+            if not requests or not spoils(requests, origin):
+                return []
+            if len(requests) == 1:
+                return list(requests)
+            middle = len(requests) // 2
+            return search(requests[:middle], origin) + search(requests[middle:], origin)
+
+        return [
+            one for segment in segments for one in search(_requests(segment, source.name), segment.origin)
+        ]
 
     def _lander(self, source: SourceSettings) -> Lander:
         found = self._landers.get(source.name)
@@ -197,98 +249,3 @@ def _read(path: Path, sealed: Sealed) -> _Segment | None:
         return None
     origin = Origin(f"{WAL}/{path.name}", str(contents.size), contents.size, contents.sha)
     return _Segment(origin, path, contents)
-
-
-def pieces(
-    origin: Origin, requests: Sequence[wal.Request], lander: Lander, most: int
-) -> Iterator[tuple[Chunk, Item]]:
-    """Yield what the requests of one source in a segment hold, numbered through the segment.
-
-    Equal contents of two tracking calls are two events: their clients give ids to what they send again. A
-    service sends the same delivery again without one, so its contents alone count.
-    """
-    calls, row = Item(origin.sha, origin.name, by_row=True), 0
-    for tracked, group in itertools.groupby(requests, lambda request: request.tracking):
-        if tracked:
-            for chunk in _calls(group, row, most):
-                yield chunk, calls
-                row += len(chunk)
-            continue
-        for request in group:
-            item = Item(origin.sha, request.kind)
-            before = row
-            for chunk in _delivered(request, lander):
-                row = _renumber(chunk, before)
-                yield chunk, item
-
-
-def _calls(requests: Iterable[wal.Request], before: int, most: int) -> Iterator[Chunk]:
-    """Yield the calls of tracking clients; of a batch, those longer than ``most`` bytes are rejected."""
-    chunk, row = Chunk(), before
-    for is_batch, group in itertools.groupby(requests, lambda request: request.kind == tracking.BATCH):
-        if not is_batch:
-            row = _singles(list(group), chunk, row)
-            continue
-        for request in group:
-            row = _batch(request, chunk, row, most)
-            if len(chunk) >= CHUNK_ROWS:
-                yield chunk
-                chunk = Chunk()
-    if len(chunk):
-        yield chunk
-
-
-def _singles(requests: Sequence[wal.Request], chunk: Chunk, row: int) -> int:
-    """Add single calls; return the number of the last."""
-    last = row + len(requests)
-    chunk.payloads += [request.body for request in requests]
-    chunk.rows += range(row + 1, last + 1)
-    chunk.sent += [None] * len(requests)
-    chunk.received += [request.received_us for request in requests]
-    chunk.kinds += [request.kind for request in requests]
-    return last
-
-
-def _batch(request: wal.Request, chunk: Chunk, row: int, most: int) -> int:
-    """Add the calls of a batch; return the number of the last."""
-    received_us, body = request.received_us, tracking.outline(request.body)
-    if body is None or not isinstance(body.batch, list):
-        chunk.rejected.append(Rejected(row + 1, request.body, "invalid_json", received_us=received_us))
-        return row + 1
-    calls = list(map(bytes, body.batch))
-    rows = list(range(row + 1, row + 1 + len(calls)))
-    last = row + len(calls)
-    if max(map(len, calls), default=0) > most:
-        chunk.rejected += [
-            Rejected(row, call, "event_too_large", f"{len(call)} bytes", received_us=received_us)
-            for row, call in zip(rows, calls, strict=True)
-            if len(call) > most
-        ]
-        kept = [(row, call) for row, call in zip(rows, calls, strict=True) if len(call) <= most]
-        rows, calls = [row for row, _ in kept], [call for _, call in kept]
-    chunk.payloads += calls
-    chunk.rows += rows
-    chunk.sent += [body.sentAt if isinstance(body.sentAt, str) else None] * len(calls)
-    chunk.received += [received_us] * len(calls)
-    chunk.kinds += [None] * len(calls)
-    return last
-
-
-def _delivered(request: wal.Request, lander: Lander) -> Iterator[Chunk]:
-    """Yield what a service delivered, as its connector reads it."""
-    source, kind = lander.source, request.kind or None
-    context = SplitContext("", source.encoding, source.delimiter, source.sheet)
-    for chunk in lander.connector.split(request.body, context):
-        chunk.received = [request.received_us] * len(chunk.payloads)
-        chunk.kinds = [kind] * len(chunk.payloads)
-        chunk.rejected = [
-            dataclasses.replace(piece, received_us=request.received_us, kind=kind) for piece in chunk.rejected
-        ]
-        yield chunk
-
-
-def _renumber(chunk: Chunk, before: int) -> int:
-    """Number the rows of a chunk on from ``before``, since a segment is one item; return the last number."""
-    chunk.rows = [row + before for row in chunk.rows]
-    chunk.rejected = [dataclasses.replace(piece, row=piece.row + before) for piece in chunk.rejected]
-    return max([before, *chunk.rows[-1:], *(piece.row for piece in chunk.rejected)])

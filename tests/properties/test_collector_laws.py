@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 from hypothesis import given
@@ -21,9 +21,13 @@ from cdp.ledger import Ledger
 from connectors import outcomes
 from connectors.collector import wal
 from connectors.collector.wal import Request, Segment
+from connectors.registry import CONNECTORS
 from tests.collector_tools import batches, seal, workspace_settings
 from tests.conftest import examples
 from tests.crash_tools import die_at
+
+if TYPE_CHECKING:
+    import pytest
 
 SOURCES = ["app", "forms", "web"]
 
@@ -271,3 +275,25 @@ def test_a_damaged_segment_lands_what_is_left_and_is_kept(tmp_path: Path) -> Non
     assert "damaged: bytes" in sealed.problems[path.name]
     assert [row["payload"] for row in landed(tmp_path)] == [b'{"messageId": "0"}', b'{"messageId": "2"}']
     assert [left.name for left in (tmp_path / "landing" / "wal").iterdir()] == [path.name + wal.DAMAGED]
+
+
+def test_a_delivery_that_makes_its_connector_fail_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONNECTORS, "broken", "tests.broken_connector")
+    sources = "{forms: {connector: broken}, web: {connector: segment}, app: {connector: segment}}"
+    config = f"version: 1\nworkspace: {{name: x}}\nsources: {sources}\n"
+    bodies = [
+        _encoded({"type": "page", "messageId": word}) for word in ("a", "poison 1", "b", "c", "poison 2")
+    ]
+    posted = [Sent("forms", False, "", body, (body,)) for body in bodies]
+    write(tmp_path, [[*posted[:3], _single("web", {"messageId": "w"})], posted[3:]])
+    (sealed,) = seal(tmp_path, workspace_settings(config=config))
+    assert sealed.problems == {}
+    rows = landed(tmp_path)
+    assert {row["payload"] for row in rows} == {*bodies, b'{"messageId": "w"}'}
+    assert {row["payload"]: row["reason"] for row in rows if "reason" in row} == {
+        bodies[1]: "unreadable_payload",
+        bodies[4]: "unreadable_payload",
+    }
+    assert not list((tmp_path / "landing" / "wal").iterdir())

@@ -17,8 +17,8 @@ from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.schemas import RAW, TIMESTAMP
 from connectors.batch import Lander, Origin
-from connectors.collector import seal as sealing
 from connectors.collector import wal
+from connectors.collector.pieces import Pieces
 from connectors.envelopes import EnvelopeContext, seal
 from connectors.protocol import Chunk
 from connectors.reading import Gathered, Item
@@ -169,7 +169,7 @@ def taken(
     found: list[tuple[Chunk, Item]] = []
     places: list[Place] = []
     last = before
-    for chunk, item in sealing.pieces(Origin(origin, "", 0, ""), requests, lander, most_bytes):
+    for chunk, item in Pieces(Origin(origin, "", 0, ""), lander, most_bytes).of(requests):
         chunk.rows = [row + before for row in chunk.rows]
         chunk.rejected = [dataclasses.replace(one, row=one.row + before) for one in chunk.rejected]
         here = [*zip(chunk.received, chunk.rows, strict=True)]

@@ -66,7 +66,9 @@ def test_what_is_no_name_is_refused(checkout: Path, name: str) -> None:
     assert (refused.returncode, "is no name of a connector" in refused.stderr) == (2, True), refused.stderr
 
 
-@pytest.mark.parametrize("name", ["segment", "landing", "collector", "laws"])  # the last has a test, no module
+@pytest.mark.parametrize(
+    "name", ["segment", "landing", "collector", "laws"]
+)  # the last has a test, no module
 def test_nothing_that_is_there_is_overwritten(checkout: Path, name: str) -> None:
     test = checkout / "tests/unit/test_connectors_laws.py"
     before = test.read_bytes()

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cdp import ids, suppression
 from cdp.lake import Lake, StoredFile, raw_path
 from cdp.ledger import Ledger, timestamp
-from connectors.duplicates import Known, LandedFile, Verdict, landed_files
+from connectors.duplicates import Known, LandedFile, Verdict, landed_files, packs_revision
 from connectors.envelopes import EnvelopeContext, seal
 from connectors.protocol import Chunk, Connector
 from connectors.reading import Gathered, Item
@@ -91,10 +91,18 @@ class Lander:
         self.source, self.connector, self.lake, self.ledger = source, connector, lake, ledger
         self.connection, self.held_back = connection, held_back
         self.known = Known(lake, (), connection)
+        self._packs: int | None = None
 
     def refresh(self) -> None:
-        """Take in what others have landed since the last batch."""
-        self.known.follow(landed_files(self.ledger, self.source.name))
+        """Take in what has landed since the last batch; all is listed again only when files have been packed."""
+        name = self.source.name
+        newer = None if self._packs is None else landed_files(self.ledger, name, after=self.known.newest)
+        packs = packs_revision(self.ledger)  # read after the newer files: none of them has moved unseen
+        if newer is not None and packs == self._packs:
+            self.known.follow_on(newer)
+        else:
+            self.known.follow(landed_files(self.ledger, name))
+            self._packs = packs
 
     def open_batch(self, now: datetime, run_id: str, *, collected: bool = False) -> Batch:
         """Begin a batch: take up the intent of a run that died, or record a new one."""

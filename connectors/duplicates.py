@@ -33,12 +33,19 @@ class LandedFile:
     first_row: int = 0
 
 
-def landed_files(ledger: Ledger, source: str) -> list[LandedFile]:
-    """Return the landed files of a source, oldest first."""
+def landed_files(ledger: Ledger, source: str, *, after: int = 0) -> list[LandedFile]:
+    """Return the landed files of a source with a ``file_id`` above ``after``, oldest first."""
+    # Without the plus signs SQLite goes through all files of the source to find the few new ones.
+    where = "+source = ? AND file_id > ?" if after else "source = ? AND +file_id > ?"
     rows = ledger.rows(
-        "SELECT file_id, path, first_row FROM stored_files WHERE source = ? ORDER BY file_id", (source,)
+        f"SELECT file_id, path, first_row FROM stored_files WHERE {where} ORDER BY file_id", (source, after)
     )
     return [LandedFile(row["file_id"], row["path"], row["first_row"]) for row in rows]
+
+
+def packs_revision(ledger: Ledger) -> int:
+    """Return a number that rises whenever rows of landed files move into a pack."""
+    return int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'packs'") or 0)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Known:
         self._lake = lake
         self._connection = connection
         self._files: list[LandedFile] = []
+        self._listed = 0  # the first of _files, as the ledger lists them; the others were added here
         self._hashes: dict[str, pa.ChunkedArray] = {}
         self.follow(landed)
 
@@ -66,11 +74,30 @@ class Known:
 
         Many files may lie in one pack, which is read as one.
         """
-        if landed == self._files:
-            return
-        self._files, known = list(landed), self._hashes
+        known = self._hashes
         paths = dict.fromkeys(file.path for file in landed)
         self._hashes = {path: known[path] if path in known else self._read(path) for path in paths}
+        self._files, self._listed = list(landed), len(landed)
+
+    def follow_on(self, newer: Sequence[LandedFile]) -> None:
+        """Know what :meth:`follow` was given last and these files, which have landed since.
+
+        Files that were added here and are not among them never landed: they are forgotten.
+        """
+        added = self._files[self._listed :]
+        if added != list(newer[: len(added)]):
+            self.follow([*self._files[: self._listed], *newer])
+            return
+        for file in newer[len(added) :]:
+            if file.path not in self._hashes:
+                self._hashes[file.path] = self._read(file.path)
+            self._files.append(file)
+        self._listed = len(self._files)
+
+    @property
+    def newest(self) -> int:
+        """The ``file_id`` of the newest file that the ledger lists, or 0."""
+        return self._files[self._listed - 1].file_id if self._listed else 0
 
     def _read(self, path: str) -> pa.ChunkedArray:
         return pq.ParquetFile(self._lake.path(path)).read(columns=["event_hash"])["event_hash"]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cdp.settings import Settings
 
 SENSOR_SECONDS = 10
+ATTEMPTS = 5
+NEWEST_TAG = "cdp/newest"
 _AT_WORK = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -38,7 +40,9 @@ def collected_sensor(workspace: Path, settings: Settings) -> dg.SensorDefinition
     """Return the sensor that starts a run when events that came over HTTP have landed.
 
     While a run is at work it waits: what lands meanwhile is in the next one, together. Its run key is the
-    newest file, which the ledger numbers upwards for ever.
+    newest file, which the ledger numbers upwards for ever, and the number of runs that have failed on it:
+    Dagster starts no second run for a key, however the first one ended. After ``ATTEMPTS`` it gives up until
+    newer events land.
     """
 
     @dg.sensor(
@@ -54,15 +58,28 @@ def collected_sensor(workspace: Path, settings: Settings) -> dg.SensorDefinition
             yield dg.SkipReason("No new events.")
         elif context.instance.get_runs_count(dg.RunsFilter(job_name=JOB, statuses=_AT_WORK)):
             yield dg.SkipReason(f"{found.files} new files; they wait for the run that is at work.")
+        elif (failed := _failed(context.instance, found.newest)) >= ATTEMPTS:
+            yield dg.SkipReason(
+                f"{found.files} new files; {failed} runs have failed on them, so this sensor tries no more "
+                "until newer events land. Mend the cause, then start the job by hand or `cdp run`."
+            )
         else:
             yield dg.RunRequest(
-                run_key=f"collected-{found.newest}",
+                run_key=f"collected-{found.newest}-{failed + 1}",
                 partition_key=today(),
                 asset_selection=_assets(settings, found.sources),
-                tags={"cdp/files": str(found.files)},
+                tags={"cdp/files": str(found.files), NEWEST_TAG: str(found.newest)},
             )
 
     return collected
+
+
+def _failed(instance: dg.DagsterInstance, newest: int) -> int:
+    """Return how many runs have failed that were to standardise all up to file ``newest``."""
+    ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    return instance.get_runs_count(
+        dg.RunsFilter(job_name=JOB, statuses=ended, tags={NEWEST_TAG: str(newest)})
+    )
 
 
 def not_standardised(workspace: Path, settings: Settings) -> Collected:

@@ -14,6 +14,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -197,9 +199,17 @@ def collect(workspace: Path, calls: list[str]) -> None:
     moment = time.time_ns() // 1000
     segment = Segment(workspace / "landing" / "wal" / f"{moment:017d}-aa.wal", ["web"])
     segment.append([Request(moment, "web", True, "track", call.encode()) for call in calls])
-    segment.close()
+    segment.complete()
     with Sealer(workspace, settings_of(workspace)) as sealer:
         assert [sealed.problems for sealed in sealer.seal(sealer.waiting())] == [{}]
+
+
+def record(workspace: Path, status: dg.DagsterRunStatus, tags: Mapping[str, str]) -> None:
+    """Keep a run of the job that ended so, as one that the sensor's daemon had launched."""
+    with instance_of(workspace) as instance:
+        instance.run_storage.add_run(
+            dg.DagsterRun(job_name="cdp", run_id=str(uuid.uuid4()), status=status, tags=dict(tags))
+        )
 
 
 class TestAutomation:
@@ -250,6 +260,24 @@ class TestAutomation:
         assert rows(own, "SELECT count(*) FROM contact_history WHERE event_id IN ('m41', 'm42')") == [(2,)]
         (answer,) = self.collected(own)
         assert answer.skip_message == "No new events."
+
+    def test_the_sensor_of_the_collector_tries_again_after_a_failure_and_not_for_ever(
+        self, own: Path
+    ) -> None:
+        from pipelines.collected import ATTEMPTS
+
+        collect(own, [call(41, 0)])
+        keys = []
+        for _ in range(ATTEMPTS):
+            (request,) = self.collected(own)
+            keys.append(request.run_key)
+            record(own, dg.DagsterRunStatus.FAILURE, request.tags)
+        assert len(set(keys)) == ATTEMPTS
+        (answer,) = self.collected(own)
+        assert f"{ATTEMPTS} runs have failed" in answer.skip_message
+        collect(own, [call(42, 0)])
+        (newer,) = self.collected(own)
+        assert newer.run_key not in keys
 
     def test_the_schedule_asks_for_today(self, shop: Path) -> None:
         from pipelines.job import schedule

@@ -7,12 +7,13 @@ import importlib.metadata
 import json
 import platform
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cdp.lake import SWEPT, Lake
+from cdp.lake import SWEPT, WAL, Lake
 from cdp.ledger import Ledger
 from cdp.lock import LOCK_FILE
 
@@ -44,6 +45,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
         yield _identity(lake, ledger)
         yield _release(lake, ledger)
         yield _orphans(lake, ledger)
+        yield _segments(lake)
         yield _runs(ledger)
 
 
@@ -195,6 +197,49 @@ def _orphans(lake: Lake, ledger: Ledger) -> Finding:
         "note",
         f"{len(found)} files ({size:,} bytes) that nothing lists",
         "the next run removes them",
+    )
+
+
+def _segments(lake: Lake) -> Finding:
+    """Look for what a collector has taken of sources that the settings do not have: it never lands."""
+    from cdp.errors import CdpError
+    from cdp.settings import load
+    from connectors.collector import wal
+    from connectors.registry import names
+
+    paths = sorted(lake.path(WAL).glob(f"*{wal.SUFFIX}"))
+    if not paths:
+        return Finding("segments", "ok", "none wait")
+    try:
+        sources = load(lake.root, names()).sources
+    except CdpError as error:
+        return Finding("segments", "wrong", f"{len(paths)} wait; {error.message}", "Mend cdp.yaml.")
+    events: Counter[str] = Counter()
+    segments: Counter[str] = Counter()
+    unread: list[str] = []
+    for path in paths:
+        try:
+            found = Counter(request.source for request in wal.read(path).requests)
+        except FileNotFoundError:  # it has landed since
+            continue
+        except (CdpError, OSError):
+            unread.append(path.name)
+            continue
+        events.update(found)
+        segments.update(found.keys())
+    if unread:
+        text = f"cannot be read: {', '.join(unread[:_SHOWN])} ({len(unread)} in all)"
+        return Finding("segments", "wrong", text, "Restore them from a backup.")
+    gone = sorted(events.keys() - sources.keys())
+    if not gone:
+        return Finding("segments", "note", f"{len(paths)} wait", "cdp run")
+    text = ", ".join(f"{name!r} ({events[name]:,} requests in {segments[name]} segments)" for name in gone)
+    return Finding(
+        "segments",
+        "wrong",
+        f"no source in cdp.yaml for what was collected as {text}",
+        "Put each back into cdp.yaml under the very name it had, with its connector, and cdp run. While it is "
+        "disabled its events land but nobody sees them: leave it enabled if they are to count.",
     )
 
 

@@ -49,7 +49,8 @@ def run(  # noqa: PLR0913 - the options of `cdp run`, all by name
 
     ``sources`` limits landing and standardising. Raises :class:`cdp.errors.LockedError` where another
     run holds the workspace, and the first error of a stage that failed; what had been committed stays,
-    and the next run goes on from there.
+    and the next run goes on from there. What a collector has taken and cannot land is such an error, too,
+    but all other stages have run by then.
     """
     if selection not in planning.SELECTIONS:
         raise UsageError(
@@ -76,7 +77,7 @@ def run(  # noqa: PLR0913 - the options of `cdp run`, all by name
             session.report.nothing_new = True
         else:
             ENGINES[engine](session, todo)
-        if session.report.succeeded:
+        if not _failed_stages(session):
             compaction.compact_due(session, names)
     if session.report.error is not None:
         raise session.report.error
@@ -145,12 +146,17 @@ def run_with_dagster(session: Session, todo: Plan) -> None:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={PROCESS_TAG: this_process(), "cdp/run": session.run_id},
         )
-    if not result.success and session.report.succeeded:
+    if not result.success and not _failed_stages(session):
         failed = [event.step_key or "the run" for event in result.all_events if event.is_failure]
         session.report.errors["dagster", None] = RunFailedError(
             f"Dagster reports a failure of {', '.join(dict.fromkeys(failed)) or 'the run'}.",
             hint=f"`dg dev` shows the run {result.dagster_run.run_id}.",
         )
+
+
+def _failed_stages(session: Session) -> list[str]:
+    """Return the stages that failed, but for sealing: what it could not land stops nothing else."""
+    return [stage for stage, _ in session.report.errors if stage != land.SEAL]
 
 
 def selected_assets(session: Session, todo: Plan) -> list[list[str]]:

@@ -26,13 +26,18 @@ def hold_back(ledger: Ledger, settings: Settings, name: str) -> Gate:
     return Gate(ledger, connector_of(settings.sources[name]), context_of(settings, name))
 
 
+SEAL = "seal"
+
+
 def seal(session: Session) -> None:
     """Land what a collector has taken, of all sources; a collector that is at work goes on meanwhile.
 
-    Raises :class:`RunFailedError` where something of it cannot land.
+    What cannot land waits, and stops nothing else: it stands as a :class:`RunFailedError` in the
+    session's report, with which the run ends.
     """
     from cdp.lock import collector_lock
 
+    session.report.errors.pop((SEAL, None), None)
     folder = session.lake.path(WAL)
     if not folder.is_dir() or not any(folder.iterdir()):
         return
@@ -43,20 +48,22 @@ def seal(session: Session) -> None:
         if alone:
             wal.recover(folder)
     settings = session.settings
+    problems: dict[str, str] = {}
     with (
-        session.stage("seal") as counts,
+        session.stage(SEAL) as counts,
         Sealer(session.lake.root, settings, lambda ledger, name: hold_back(ledger, settings, name)) as sealer,
     ):
-        problems: dict[str, str] = {}
         for sealed in sealer.seal(sealer.waiting()):
             problems |= sealed.problems
             for batch in sealed.batches.values():
                 counts["landed"] = int(counts.get("landed") or 0) + batch.landed
-        if problems:
-            raise RunFailedError(
-                "\n".join(f"{what}: {problem}" for what, problem in problems.items()),
-                hint="What could land of the collector's segments has landed; the rest is kept.",
-            )
+    if problems:
+        error = RunFailedError(
+            "\n".join(f"{what}: {problem}" for what, problem in problems.items()),
+            hint="What could land of the collector's segments has landed; the rest is kept.",
+        )
+        session.report.errors[SEAL, None] = error
+        session.log.failure(SEAL, error)
 
 
 def land(session: Session, name: str) -> LandingReport:

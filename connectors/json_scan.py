@@ -94,6 +94,18 @@ def _scalar(data: bytes, start: int) -> int:
     return min((end for end in ends if end >= 0), default=len(data))
 
 
+def items(data: bytes, start: int) -> Iterator[Span] | None:
+    """Return the items of the array that opens at ``start``; None where it does not close.
+
+    >>> [(span.start, span.end) for span in items(b'[1, {"a": NaN}] rest', 0) or ()]
+    [(1, 2), (4, 14)]
+    """
+    scan = _Scan(data)
+    if scan.close(start)[1] is not None:
+        return None
+    return (span for span in _items(scan, start) if span.end > span.start)
+
+
 def spans(data: bytes) -> Iterator[Span]:
     """Yield the top-level values of ``data``, the items of an array in place of the array.
 

@@ -216,7 +216,8 @@ MAPPING = Mapping(
     },
     identifiers=(
         IdentifierRule("user_id", "user_id"),
-        IdentifierRule("anonymous_id", f"coalesce(anonymous_id, {_OLD_ID})"),
+        IdentifierRule("anonymous_id", "anonymous_id"),
+        IdentifierRule("anonymous_id", _OLD_ID),
         IdentifierRule("email", f"coalesce({_of_the_person('email')}, {_TRACKED_EMAIL})"),
         IdentifierRule("phone", f"coalesce({_of_the_person('phone')}, {_TRACKED_PHONE})"),
     ),

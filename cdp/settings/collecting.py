@@ -62,7 +62,7 @@ class CollectSettings(Model):
     max_batch_bytes: int = Field(
         4 << 20, ge=1 << 10, le=64 << 20, description="Longest body of a request, unpacked."
     )
-    max_batch_events: int = Field(100_000, ge=1, description="Most events of one batch.")
+    max_batch_events: int = Field(20_000, ge=1, description="Most events of one batch.")
     request_seconds: float = Field(
         30.0, ge=1, le=3600, description="A client that takes longer over one request is cut off."
     )

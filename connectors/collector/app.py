@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
 from cdp.settings.collecting import CollectSettings
 from connectors.collector import bodies, pages, tracking
 from connectors.collector.commit import Committer, FullError, NotDurableError
-from connectors.collector.counters import Counters
+from connectors.collector.counters import NOBODY, Counters
 from connectors.collector.endpoints import Endpoints, Hook
-from connectors.collector.responses import RefusedError, Scope, Send, preflight, send_answer, write_key
+from connectors.collector.responses import RefusedError, Scope, Send, preflight, send_answer, write_keys
 from connectors.collector.wal import MOST_KIND, Request
 from connectors.collector.webhooks import Answer, Delivery
 
 OK: Final = pages.OK
+MOST_READING: Final = 256 << 20
+"""Bytes of all bodies together that are on their way in."""
+_IMAGE: Final = Answer(200, tracking.GIF, ((b"content-type", b"image/gif"), (b"cache-control", b"no-store")))
 _RETRY: Final = (b"retry-after", b"1")
 _CHALLENGE: Final = (b"www-authenticate", b'Basic realm="cdp"')  # some services send a password only then
 _FOR_NOW: Final = ("no_certificate",)
@@ -36,7 +39,7 @@ _MOST_QUERY_FIELDS: Final = 200
 class Collector:
     """The application. ``committer`` makes its writer, on the running loop, when the server starts.
 
-    ``connections`` counts the open ones.
+    ``connections`` counts the open ones, ``unlanded`` the bytes that wait to be landed.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Collector:
         self.committer: Committer | None = None
         self.counters = Counters()
         self.connections: Callable[[], int] = int
+        self.unlanded: Callable[[], int] = int
+        self._reading = bodies.Budget(max(MOST_READING, 2 * settings.max_batch_bytes))
 
     async def __call__(self, scope: Scope, receive: bodies.Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -85,15 +90,22 @@ class Collector:
         if method == "OPTIONS":
             return Answer(204, b"", preflight(scope["headers"]))
         kind = tracking.PATHS.get(path)
+        if kind is None:
+            path = tracking.plain(path)
+            kind = tracking.PATHS.get(path)
         if kind is not None:
             return await self._track(scope, receive, kind)
         if path.startswith(_HOOKS):
             return await self._deliver(scope, receive, path[len(_HOOKS) :])
         if path == tracking.METRICS_PATH and method == "POST":
-            await bodies.read(receive, self.settings.max_batch_bytes)
+            await self._raw(receive)
             return OK
         if method not in ("GET", "HEAD"):
             raise RefusedError(404, "not_found")
+        query = _fields(scope["query_string"].decode("latin-1"))
+        called = tracking.pixel(path, query)
+        if called is not None:
+            return await self._see(scope, *called)
         return self._page(scope, path)
 
     def _page(self, scope: Scope, path: str) -> Answer:
@@ -103,7 +115,7 @@ class Collector:
             case "/readyz":
                 return pages.readiness(self.committer)
             case "/metrics":
-                return pages.metrics(self.counters, self.committer, self.connections())
+                return pages.metrics(self.counters, self.committer, self.connections(), self.unlanded())
         return pages.client_settings(scope, self.endpoints, self._base(scope))
 
     def _base(self, scope: Scope) -> str:
@@ -117,21 +129,43 @@ class Collector:
         """Keep the events of a tracking client."""
         if scope["method"] != "POST":
             raise RefusedError(405, "method_not_allowed", (b"allow", b"POST, OPTIONS"))
-        body = self._unpacked(await self._raw(receive))
+        source = self._source(write_keys(scope))
+        raw = await self._raw(receive)
+        body = self._unpacked(raw)
+        if source is None and not any(key.encode() in body for key in self.endpoints.keys):
+            raise RefusedError(401, "unknown_write_key")  # before anything of a stranger is parsed
         call = tracking.understand(body)
         if call is None:
-            raise RefusedError(400, "invalid_json")
-        source = self.endpoints.keys.get(write_key(scope, call.write_key) or "")
+            raise RefusedError(400, "invalid_json", source=source or NOBODY)
+        source = source or self._source([call.write_key or ""])
         if source is None:
             raise RefusedError(401, "unknown_write_key")
+        await self._keep_call(source, kind, body, call)
+        return OK
+
+    async def _see(self, scope: Scope, kind: str, body: bytes) -> Answer:
+        """Keep the call of an image's address; the image is shown whatever becomes of it."""
+        call = tracking.understand(body)
+        source = self._source([*write_keys(scope), (call and call.write_key) or ""])
+        if call is None or call.is_batch or source is None:
+            self.counters.refuse(source or NOBODY, "invalid_pixel" if source else "unknown_write_key")
+        else:
+            await self._keep_call(source, kind, body, call)
+        return _IMAGE
+
+    def _source(self, keys: Iterable[str]) -> str | None:
+        """Return the source of the first key that is known."""
+        return next((self.endpoints.keys[key] for key in keys if key in self.endpoints.keys), None)
+
+    async def _keep_call(self, source: str, kind: str, body: bytes, call: tracking.Call) -> None:
         if not call.is_batch and call.longest > self.settings.max_event_bytes:
             raise RefusedError(413, "event_too_large", source=source)
         if call.events > self.settings.max_batch_events:
             raise RefusedError(413, "too_many_events", source=source)
         if call.events:
-            kind = tracking.BATCH if call.is_batch else kind
+            single = "" if kind == tracking.BATCH else kind
+            kind = tracking.BATCH if call.is_batch else single
             await self._keep(Request(int(self._clock() * 1e6), source, True, kind, body), call.events)
-        return OK
 
     async def _deliver(self, scope: Scope, receive: bodies.Receive, name: str) -> Answer:
         """Keep what a service delivers, if it is the one that it says it is."""
@@ -161,9 +195,11 @@ class Collector:
 
     async def _raw(self, receive: bodies.Receive) -> bytes:
         try:
-            return await bodies.read(receive, self.settings.max_batch_bytes)
-        except bodies.TooLargeError:
-            raise RefusedError(413, "body_too_large", (b"connection", b"close")) from None
+            return await bodies.read(receive, self.settings.max_batch_bytes, self._reading)
+        except bodies.TooLargeError:  # the rest is read and dropped, so that the client reads the answer
+            raise RefusedError(413, "body_too_large") from None
+        except bodies.BusyError:
+            raise RefusedError(429, "too_much", _RETRY) from None
 
     def _unpacked(self, raw: bytes) -> bytes:
         try:
@@ -179,7 +215,7 @@ class Collector:
         if self.committer is None:
             raise RefusedError(503, "not_started", _RETRY, source=source)
         try:
-            await self.committer.commit(request)
+            await self.committer.commit(request, events)
         except FullError:
             raise RefusedError(429, "too_much", _RETRY, source=source) from None
         except NotDurableError:

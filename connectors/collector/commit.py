@@ -14,9 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cdp.settings.collecting import CollectSettings
 from connectors.collector.wal import SUFFIX, Request, Segment
+
+SEGMENT_EVENTS: Final = 250_000
+"""A segment is closed at so many events, however short they are: they are landed together."""
 
 
 class NotDurableError(Exception):
@@ -41,6 +45,7 @@ class Totals:
 @dataclass(slots=True)
 class _Waiting:
     request: Request
+    events: int
     future: asyncio.Future[None]
 
 
@@ -68,6 +73,8 @@ class Committer:
         self._changed = threading.Condition()
         self._stopping = False
         self._segment: Segment | None = None
+        self._events = 0
+        self._left_open: list[Segment] = []
         self._opened = 0.0
         self.totals = Totals()
         self.healthy = True
@@ -80,8 +87,8 @@ class Committer:
         """Bytes that wait for the disk."""
         return self._bytes
 
-    async def commit(self, request: Request) -> None:
-        """Return when the request is on disk; raises FullError or NotDurableError where it is not."""
+    async def commit(self, request: Request, events: int = 1) -> None:
+        """Return when the request, of so many events, is on disk; raises FullError or NotDurableError where it is not."""
         size = len(request.body)
         if self.no_room or (self._bytes and self._bytes + size > self._settings.max_waiting_bytes):
             raise FullError
@@ -89,7 +96,7 @@ class Committer:
         with self._changed:
             if self._stopping:
                 raise NotDurableError("the collector stops")
-            self._waiting.append(_Waiting(request, future))
+            self._waiting.append(_Waiting(request, events, future))
             self._bytes += size
             self._changed.notify()
         await future
@@ -130,6 +137,8 @@ class Committer:
                 self._rotate()
             if done:
                 return
+            if self._left_open:
+                self._name()
             self.no_room = self._room()
 
     def _pause(self) -> float:
@@ -144,7 +153,8 @@ class Committer:
             return False
         age = self._clock() - self._opened
         # A clock that was set back must not keep a segment open for ever.
-        return segment.size >= self._settings.segment_bytes or not 0 <= age < self._settings.segment_seconds
+        full = segment.size >= self._settings.segment_bytes or self._events >= SEGMENT_EVENTS
+        return full or not 0 <= age < self._settings.segment_seconds
 
     def _commit(self, group: list[_Waiting]) -> None:
         problem: str | None = None
@@ -158,6 +168,7 @@ class Committer:
             self.totals.last_error = problem
             self._rotate()
         else:
+            self._events += sum(one.events for one in group)
             self.totals.requests += len(group)
             self.totals.bytes += size
             self.totals.syncs += 1
@@ -174,7 +185,7 @@ class Committer:
             self.healthy = True
 
     def _open(self) -> Segment:
-        self._opened = self._clock()
+        self._opened, self._events = self._clock(), 0
         name = f"{int(self._opened * 1_000_000):017d}-{secrets.token_hex(4)}{SUFFIX}"
         self._segment = Segment(self.folder / name, self.sources)
         return self._segment
@@ -184,6 +195,19 @@ class Committer:
         segment, self._segment = self._segment, None
         if segment is not None:
             segment.close()
+            self._left_open.append(segment)
+            self._name()
+
+    def _name(self) -> None:
+        """Give closed segments their final names; one that the disk refuses is tried again each second."""
+        for segment in list(self._left_open):
+            try:
+                segment.complete()
+            except OSError as error:
+                self.healthy = False
+                self.totals.last_error = error.strerror or type(error).__name__
+                return
+            self._left_open.remove(segment)
 
 
 def _tell(group: Sequence[_Waiting], problem: str | None) -> None:

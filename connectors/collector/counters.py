@@ -47,10 +47,10 @@ class Counters:
         self.of(source).refused[reason] += 1
 
 
-def prometheus(counters: Counters, committer: Committer | None, connections: int) -> bytes:
+def prometheus(counters: Counters, committer: Committer | None, connections: int, unlanded: int) -> bytes:
     """Return the figures in Prometheus' text format (version 0.0.4)."""
     lines: list[str] = []
-    for name, about, values in _families(counters, committer, connections):
+    for name, about, values in _families(counters, committer, connections, unlanded):
         kind = "counter" if name.endswith("_total") else "gauge"
         lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
         lines += [f"{name}{_labels(labels)} {value}" for labels, value in values]
@@ -61,7 +61,7 @@ Values = list[tuple[Mapping[str, str], float]]
 
 
 def _families(
-    counters: Counters, committer: Committer | None, connections: int
+    counters: Counters, committer: Committer | None, connections: int, unlanded: int
 ) -> Iterator[tuple[str, str, Values]]:
     by_source = sorted(counters.sources.items())
     for name in ("requests", "events", "bytes"):
@@ -76,6 +76,8 @@ def _families(
         for reason, count in sorted(counts.refused.items())
     ]
     yield "cdp_collect_refused_total", "Requests that were refused.", refused
+    about = "Bytes that are durable and wait to be landed; growing without end, landing is stuck."
+    yield "cdp_collect_unlanded_bytes", about, [({}, unlanded)]
     yield "cdp_collect_connections", "Open connections.", [({}, connections)]
     if committer is None:
         return

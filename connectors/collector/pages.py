@@ -8,7 +8,7 @@ from connectors.collector import tracking
 from connectors.collector.commit import Committer
 from connectors.collector.counters import Counters, prometheus
 from connectors.collector.endpoints import Endpoints
-from connectors.collector.responses import RefusedError, Scope, write_key
+from connectors.collector.responses import RefusedError, Scope, write_keys
 from connectors.collector.webhooks import JSON_TYPE, Answer
 
 OK: Final = Answer(200)
@@ -25,9 +25,9 @@ def readiness(committer: Committer | None) -> Answer:
     return OK
 
 
-def metrics(counters: Counters, committer: Committer | None, connections: int) -> Answer:
+def metrics(counters: Counters, committer: Committer | None, connections: int, unlanded: int) -> Answer:
     """Answer with the figures for Prometheus."""
-    return Answer(200, prometheus(counters, committer, connections), (_TEXT,))
+    return Answer(200, prometheus(counters, committer, connections, unlanded), (_TEXT,))
 
 
 def client_settings(scope: Scope, endpoints: Endpoints, base: str) -> Answer:
@@ -37,7 +37,7 @@ def client_settings(scope: Scope, endpoints: Endpoints, base: str) -> Answer:
         return Answer(200, tracking.settings(key, base), (JSON_TYPE,))
     if scope["path"].rstrip("/") != "/sourceConfig":
         raise RefusedError(404, "not_found")
-    key = write_key(scope, None)
-    if key is None or key not in endpoints.keys:
+    key = next((key for key in write_keys(scope) if key in endpoints.keys), None)
+    if key is None:
         raise RefusedError(401, "unknown_write_key")
     return Answer(200, tracking.source_config(key, endpoints.keys[key]), (JSON_TYPE,))

@@ -90,11 +90,11 @@ def _singles(requests: Sequence[Request], chunk: Chunk, row: int) -> int:
 
 def _batch(request: Request, chunk: Chunk, row: int, most: int) -> int:
     """Add the calls of a batch; return the number of the last."""
-    received_us, body = request.received_us, tracking.outline(request.body)
-    if body is None or not isinstance(body.batch, list):
+    received_us, found = request.received_us, tracking.calls_of(request.body)
+    if found is None:
         chunk.rejected.append(Rejected(row + 1, request.body, "invalid_json", received_us=received_us))
         return row + 1
-    calls = list(map(bytes, body.batch))
+    calls = found.payloads
     rows = list(range(row + 1, row + 1 + len(calls)))
     last = row + len(calls)
     if max(map(len, calls), default=0) > most:
@@ -107,7 +107,7 @@ def _batch(request: Request, chunk: Chunk, row: int, most: int) -> int:
         rows, calls = [row for row, _ in kept], [call for _, call in kept]
     chunk.payloads += calls
     chunk.rows += rows
-    chunk.sent += [body.sentAt if isinstance(body.sentAt, str) else None] * len(calls)
+    chunk.sent += [found.sent_at] * len(calls)
     chunk.received += [received_us] * len(calls)
     chunk.kinds += [None] * len(calls)
     return last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from connectors.collector import tracking
@@ -47,14 +47,16 @@ def preflight(headers: Iterable[Header]) -> tuple[Header, ...]:
     )
 
 
-def write_key(scope: Scope, in_body: str | None) -> str | None:
-    """Return the write key of a request: of its authorization, its body, or its query."""
+def write_keys(scope: Scope) -> Iterator[str]:
+    """Yield what a request gives as its write key, before its body: its authorization, and its query."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             found = tracking.basic_user(value)
             if found:
-                return found
-    return in_body or tracking.query_key(scope["query_string"])
+                yield found
+    asked = tracking.query_key(scope["query_string"])
+    if asked:
+        yield asked
 
 
 def _origin(headers: Iterable[Header]) -> bytes | None:

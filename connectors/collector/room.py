@@ -19,6 +19,8 @@ class Room:
         self._folder, self._settings, self._clock = folder, settings, clock
         self._looked = float("-inf")
         self._problem = ""
+        self.unlanded = 0
+        """Bytes of segments that wait to be landed, at the last look."""
 
     def __call__(self) -> str:
         """Return ``disk_full``, ``too_much_unlanded``, or the empty text."""
@@ -33,7 +35,7 @@ class Room:
             if disk.f_bavail * disk.f_frsize < self._settings.min_free_bytes:
                 return "disk_full"
             with os.scandir(self._folder) as entries:
-                waiting = sum(entry.stat().st_size for entry in entries)
+                self.unlanded = sum(entry.stat().st_size for entry in entries)
         except OSError:  # a segment that has just landed is gone; a broken disk shows when it is written to
             return self._problem
-        return "too_much_unlanded" if waiting > self._settings.max_unlanded_bytes else ""
+        return "too_much_unlanded" if self.unlanded > self._settings.max_unlanded_bytes else ""

@@ -8,6 +8,7 @@ sealing again gives the same ids.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -211,7 +212,8 @@ class Sealer:
             sealed.problems[segment.path.name] = (
                 f"damaged: bytes {places}; kept as {segment.path.name}{wal.DAMAGED}"
             )
-            segment.path.rename(segment.path.with_name(segment.path.name + wal.DAMAGED))
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                segment.path.rename(segment.path.with_name(segment.path.name + wal.DAMAGED))
         else:
             durable.step(f"remove {segment.path.name}")
             segment.path.unlink(missing_ok=True)

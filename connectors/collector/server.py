@@ -85,18 +85,35 @@ class SealerProcess:
 
     def _watch(self) -> None:
         while True:
-            for line in self._child.stdout or ():
-                with contextlib.suppress(ValueError):
-                    self._told(json.loads(line))
-            status = self._child.wait()
+            status = self._follow()
             if self._finishing.is_set() and status == 0:
                 return
-            self._told({"problems": {"sealer": f"ended with status {status}; it is started again"}})
+            self._tell({"problems": {"sealer": f"ended with status {status}; it is started again"}})
             if self._finishing.wait(RESTART_SECONDS) and status:
                 return  # what has not landed does so at the next start
-            self._child = self._start()
+            self._start_again()
             if self._finishing.is_set():
                 self._let_end()
+
+    def _follow(self) -> int:
+        """Pass on what the child says, until it ends."""
+        for line in self._child.stdout or ():
+            with contextlib.suppress(ValueError):
+                self._tell(json.loads(line))
+        return self._child.wait()
+
+    def _tell(self, what: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # where nobody can be told, work goes on
+            self._told(what)
+
+    def _start_again(self) -> None:
+        while not self._finishing.is_set():
+            try:
+                self._child = self._start()
+            except OSError:  # too many files or processes, for now
+                self._finishing.wait(RESTART_SECONDS)
+            else:
+                return
 
 
 class Server:
@@ -114,6 +131,7 @@ class Server:
 
     def _committer(self) -> Committer:
         room = Room(self._folder, self._settings)
+        self.app.unlanded = lambda: room.unlanded
         return Committer(self._folder, self._sources, settings=self._settings, room=room)
 
     def run(self, address: Address, started: Callable[[int], None]) -> None:

@@ -71,7 +71,7 @@ class Contents:
 
 
 class Segment:
-    """A segment that is being written, by one thread; closing it gives it its name ``path``.
+    """A segment that is being written, by one thread; ``complete`` gives it its name ``path``.
 
     After an error of ``append`` nobody knows what of its last frames is on disk: the segment takes no
     more, and closing it cuts it back to what is known to be durable.
@@ -91,6 +91,8 @@ class Segment:
             durable.fsync_directory(path.parent)
         except BaseException:
             self.close()
+            with contextlib.suppress(OSError):
+                self._open_path.unlink(missing_ok=True)
             raise
 
     def append(self, requests: Sequence[Request]) -> None:
@@ -119,18 +121,24 @@ class Segment:
         self.size += sum(map(len, pieces))
 
     def close(self) -> None:
-        """Close the file and give it its name; a file without anything acknowledged goes."""
+        """Close the file; nothing more is written to it."""
         if self._file < 0:
             return
-        with contextlib.suppress(OSError):  # a disk that fails may refuse this, too: `recover` does it later
+        with contextlib.suppress(OSError):  # a disk that fails may refuse this, too: reading finds the end
             if self._failed:
                 os.ftruncate(self._file, self.size)
-            if self.requests:
-                complete(self._open_path)
-            else:
-                self._open_path.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
+
+    def complete(self) -> None:
+        """Close the file and give it its name; one without anything acknowledged goes. Raises OSError."""
+        self.close()
+        if not self._open_path.exists():
+            return
+        if self.requests:
+            complete(self._open_path)
+        else:
+            self._open_path.unlink(missing_ok=True)
 
 
 def complete(path: Path) -> None:

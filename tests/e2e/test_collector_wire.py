@@ -171,6 +171,33 @@ def test_a_client_that_waits_to_be_told_to_go_on_is_told(running: Running) -> No
         assert b"200 OK" in connection.recv(4096)
 
 
+def test_a_wish_for_another_protocol_is_left_unheard(running: Running) -> None:
+    """Java's own client wishes for HTTP/2 with every request, and so does `curl --http2`."""
+    body = json.dumps(event("upgrade")).encode()
+    wish = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAB\r\n"
+    one = HEAD + wish + b"content-length: %d\r\n\r\n" % len(body) + body
+    assert exchange(running, one * 2).count(b"HTTP/1.1 200 OK") == 2
+    with connected(running) as connection:
+        for part in (one[:60], one[60:-20], one[-20:]):
+            connection.sendall(part)
+            time.sleep(0.05)
+        assert b"200 OK" in connection.recv(4096)
+    assert not exchange(running, b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert is_well(running)
+
+
+def test_fields_behind_a_body_without_end_are_cut_off(running: Running) -> None:
+    before = running.resident()
+    with connected(running) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+            for _ in range(200):
+                connection.sendall(b"a: b\r\n" * 20_000)
+        assert closed_within(connection, 5)
+    assert running.resident() - before < 32 << 20
+    assert is_well(running)
+
+
 _pieces = st.sampled_from(
     [
         *(b"POST ", b"GET ", b"/v1/track", b"/hooks/web", b" HTTP/1.1", b"\r\n", b"\r\n\r\n", b"0\r\n\r\n"),

@@ -99,7 +99,7 @@ def write(root: Path, collected: Sequence[Sequence[Sent]], first: int = 0) -> No
         segment = Segment(root / "landing" / "wal" / f"{number:017d}-aa.wal", SOURCES)
         for place, sent in enumerate(group):
             segment.append([sent.at(moment + number * 1_000_000 + place)])
-        segment.close()
+        segment.complete()
 
 
 def landed(root: Path) -> list[dict[str, Any]]:

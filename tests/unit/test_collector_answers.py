@@ -7,6 +7,8 @@ import base64
 import errno
 import gzip
 import json
+import time
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from typing import Any
 import pytest
 
 from cdp.errors import UsageError
+from cdp.lake import Lake
+from cdp.ledger import Ledger
 from connectors.collector import tracking
+from connectors.collector.bodies import Budget, BusyError, TooLargeError, UnreadableError, read, unpacked
 from connectors.collector.endpoints import endpoints
 from tests.collector_tools import (
     ENVIRONMENT,
@@ -27,6 +32,8 @@ from tests.collector_tools import (
     collecting,
     failing,
     requests,
+    seal,
+    segments,
     workspace_settings,
 )
 
@@ -61,7 +68,7 @@ def test_every_path_of_the_clients_takes_its_call(tmp_path: Path) -> None:
         ("web", True, int(NOW * 1e6))
     ] * len(kept)
     kinds = {json.loads(one.body)["messageId"]: one.kind for one in kept}
-    assert kinds == tracking.PATHS
+    assert kinds == {path: "" if kind == "batch" else kind for path, kind in tracking.PATHS.items()}
 
 
 def test_a_batch_is_kept_as_it_came(tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_the_write_key_is_found_where_clients_put_it(
         ("/hooks/nobody", b"{}", 404, "unknown_source"),
         ("/hooks/../web", b"{}", 404, "unknown_source"),
         ("/hooks/web", b"{}", 404, "unknown_source"),
-        ("/hooks/", b"{}", 404, "unknown_source"),
+        ("/hooks/", b"{}", 404, "not_found"),
         ("/hooks/forms\x00", b"{}", 404, "unknown_source"),
     ],
     ids=lambda value: repr(value)[:40],
@@ -337,7 +344,7 @@ def test_the_figures_say_what_was_answered(tmp_path: Path) -> None:
     text = collecting(tmp_path, work)
     assert 'cdp_collect_requests_total{source="web"} 1' in text
     assert 'cdp_collect_events_total{source="web"} 2' in text
-    assert 'cdp_collect_refused_total{source="-",reason="invalid_json"} 1' in text
+    assert 'cdp_collect_refused_total{source="web",reason="invalid_json"} 1' in text
     assert 'cdp_collect_refused_total{source="-",reason="unknown_write_key"} 1' in text
     assert "cdp_collect_syncs_total 1" in text
 
@@ -380,10 +387,6 @@ def test_amazon_signs_for_everybody_so_topics_must_be_named(tmp_path: Path) -> N
 
 def test_no_more_is_unpacked_than_is_taken() -> None:
     """A gigabyte of zeros is a megabyte packed; of what is unpacked only the limit is ever held."""
-    import tracemalloc
-
-    from connectors.collector.bodies import TooLargeError, unpacked
-
     machine = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     bomb = b"".join([machine.compress(bytes(1 << 20)) for _ in range(200)]) + machine.flush()
     tracemalloc.start()
@@ -392,3 +395,103 @@ def test_no_more_is_unpacked_than_is_taken() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 << 20
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"messageId": "odd", "a": NaN}',
+        b'{"messageId": "odd", "a": "\\ud83d"}',
+        b'{"messageId": "odd", "a": "\x01"}',
+        b'{"messageId": "odd", "a": "\xff"}',
+        b'{"messageId": "odd", "a": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+        b'{"messageId": "odd", "a": 1,}',
+    ],
+    ids=["NaN", "half an emoji", "a control character", "no UTF-8", "deep", "a comma too many"],
+)
+def test_what_is_odd_in_one_event_does_not_cost_its_neighbours(tmp_path: Path, odd: bytes) -> None:
+    good = json.dumps(EVENT).encode()
+    body = (
+        b'{"batch": ['
+        + good
+        + b", "
+        + odd
+        + b'], "sentAt": "2026-11-22T10:00:00Z", "writeKey": "%s"}' % KEY.encode()
+    )
+    assert answered(tmp_path, "/v1/batch", body).status == 200
+    (kept,) = requests(tmp_path)
+    calls = tracking.calls_of(kept.body)
+    assert calls is not None
+    assert (calls.payloads, calls.sent_at) == ([good, odd], "2026-11-22T10:00:00Z")
+    seal(tmp_path)
+    with Ledger(Lake(tmp_path).ledger_path) as ledger:
+        assert ledger.value("SELECT sum(landed) FROM batches") == 2
+
+
+@pytest.mark.parametrize("path", ["/v1/import/", "//v1/batch", "/v1//track/"])
+def test_slashes_that_clients_write_too_many_do_not_count(tmp_path: Path, path: str) -> None:
+    assert answered(tmp_path, path, json.dumps(EVENT).encode(), basic()).status == 200
+
+
+@pytest.mark.parametrize(
+    "packed", [zlib.compress, lambda body: b"\xef\xbb\xbf" + body], ids=["deflate", "BOM"]
+)
+def test_other_ways_to_write_a_body_are_read(tmp_path: Path, packed: Any) -> None:
+    body = json.dumps(EVENT).encode()
+    assert answered(tmp_path, "/v1/track", packed(body), basic()).status == 200
+    assert requests(tmp_path)[0].body == body
+
+
+def test_members_without_end_are_refused_at_once() -> None:
+    with pytest.raises(UnreadableError, match="too_many_gzip_members"):
+        unpacked(gzip.compress(b"", mtime=0) * 100_000, 4 << 20)
+
+
+def test_an_authorization_that_is_of_something_else_leaves_the_key_of_the_body(tmp_path: Path) -> None:
+    body = json.dumps(EVENT | {"writeKey": KEY}).encode()
+    assert answered(tmp_path, "/v1/track", body, basic("proxy:password")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/pixel/track", "/pixel/v1/track"])
+def test_an_image_in_a_mail_can_send(tmp_path: Path, path: str) -> None:
+    data = base64.urlsafe_b64encode(json.dumps(EVENT | {"writeKey": KEY}).encode()).decode().rstrip("=")
+    seen = answered(tmp_path, path, b"", method="GET", query=f"data={data}")
+    assert (seen.status, seen.body[:6], seen.headers["content-type"]) == (200, b"GIF89a", "image/gif")
+    assert [(one.kind, json.loads(one.body)["event"]) for one in requests(tmp_path)] == [
+        ("track", "Signed Up")
+    ]
+
+
+def test_an_image_is_shown_to_strangers_and_nothing_kept(tmp_path: Path) -> None:
+    for query in ("data=!!!", "data=e30", "userId=u1", ""):
+        assert answered(tmp_path, "/v1/pixel/page", b"", method="GET", query=query).body[:3] == b"GIF"
+    assert requests(tmp_path) == []
+
+
+def test_a_segment_whose_name_the_disk_refuses_gets_it_later(tmp_path: Path) -> None:
+    settings = workspace_settings("collect: {segment_seconds: 0.1}\n")
+
+    async def work(client: Client) -> int:
+        with failing("complete", OSError(errno.EIO, "broken")):
+            assert (await client.track(EVENT)).status == 200
+            await asyncio.sleep(0.4)
+            assert [path.suffix for path in segments(tmp_path)] == [".open"]
+            assert (await client("/readyz", method="GET")).status == 503
+        await asyncio.sleep(1.5)
+        return (await client("/readyz", method="GET")).status
+
+    assert collecting(tmp_path, work, settings, clock=time.time) == 200
+    assert [path.suffix for path in segments(tmp_path)] == [".wal"]
+
+
+def test_bodies_on_their_way_share_a_budget() -> None:
+    async def run() -> int:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"x" * 600, "more_body": True}
+
+        budget = Budget(1_000)
+        with pytest.raises(BusyError):
+            await read(receive, 10_000, budget)
+        return budget.used
+
+    assert asyncio.run(run()) == 0

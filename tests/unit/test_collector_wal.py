@@ -39,7 +39,7 @@ def written(path: Path, groups: list[list[Request]]) -> tuple[Path, list[int]]:
     for group in groups:
         segment.append(group)
         ends.append(segment.size)
-    segment.close()
+    segment.complete()
     return path, ends
 
 
@@ -142,7 +142,7 @@ def test_a_segment_whose_sync_failed_takes_no_more_and_keeps_what_was_durable(pa
         segment.append([request(b"lost")])
     with pytest.raises(OSError, match="failed before"):
         segment.append([request(b"more")])
-    segment.close()
+    segment.complete()
     assert [one.body for one in wal.read(path).requests] == [b"kept"]
 
 
@@ -150,7 +150,7 @@ def test_a_segment_without_anything_acknowledged_goes(path: Path) -> None:
     segment = Segment(path, SOURCES)
     with failing("sync", OSError(errno.ENOSPC, "full")), pytest.raises(OSError, match="full"):
         segment.append([request()])
-    segment.close()
+    segment.complete()
     assert list(path.parent.iterdir()) == []
 
 
@@ -159,7 +159,7 @@ def test_a_segment_has_its_name_when_it_is_complete(path: Path) -> None:
     segment.append([request()])
     assert not path.exists()
     assert [one.body for one in wal.read(path.with_name(path.name + wal.OPEN)).requests] == [b"{}"]
-    segment.close()
+    segment.complete()
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 

@@ -224,7 +224,7 @@ def test_what_is_begun_to_be_written_is_not_shown_and_not_lost(shop: Path) -> No
             (folder / f"1{wal.SUFFIX}{wal.OPEN}").write_bytes(both[:end])
             shown += names(tail.new().entries)
         assert shown == [2]
-    segment.close()
+    segment.complete()
 
 
 def test_a_look_writes_nothing_and_needs_no_lock(shop: Path) -> None:

@@ -207,8 +207,8 @@ def events_query(mapping: Mapping, context: SourceContext, file_id: int, *, coll
           FROM mapped),
         {_worded(given) if by_direction else ""}
         placed AS (
-          SELECT *, coalesce(skew_received_at - (envelope_sent_at - own_time), own_time, envelope_received_at)
-              AS event_time, {direction} AS event_direction{value_columns}
+          SELECT *, coalesce({_unskewed()}, own_time, envelope_received_at) AS event_time,
+            {direction} AS event_direction{value_columns}
           FROM {"worded" if by_direction else "timed"})
         SELECT {quote(context.source)} AS source, {_event_id(mapping)} AS event_id, {file_id}::BIGINT AS file_id,
           raw_row, 1::INTEGER AS line_count, {_record_key(context, values)} AS record_key,
@@ -228,6 +228,15 @@ def _received(mapping: Mapping, *, collected: bool) -> str:
     if collected:
         return "envelope_received_at"
     return times.parse("received_text", timezone="UTC", region=None).instant
+
+
+def _unskewed() -> str:
+    """Return SQL of the event's time by the clock of who received it; NULL where no calendar has that.
+
+    What landed earlier may have been sent at any time, infinity included.
+    """
+    sent = times.within("envelope_sent_at")
+    return times.within(f"(skew_received_at - ({sent} - own_time))")
 
 
 def _default_direction() -> str:

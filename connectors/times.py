@@ -3,7 +3,8 @@
 Understood: ISO 8601 with or without zone, epoch seconds / milliseconds / microseconds, RFC 2822,
 ``ctime`` with zone, and day-first or month-first dates with slashes, dots or dashes (month first
 where the source's region writes so). A time without zone takes the source's time zone; one that
-occurs twice there (clocks going back) takes the earlier and is flagged ``ambiguous``.
+occurs twice there (clocks going back) takes the earlier and is flagged ``ambiguous``. What lies
+outside of the years 1 to 9999 is no time; nor is ``infinity``, a word that a cast takes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cdp.duck import quote
 MONTH_FIRST_REGIONS = frozenset({"US", "PH", "FM", "MH", "PW"})
 EARLIEST = "TIMESTAMPTZ '1990-01-01 00:00:00+00'"
 FUTURE_TOLERANCE = "INTERVAL 10 MINUTE"
+_FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 
 _ZONED = (
     "%a, %d %b %Y %H:%M:%S %z",
@@ -58,6 +60,14 @@ def _formats(formats: tuple[str, ...]) -> str:
     return "[" + ", ".join(quote(item) for item in formats) + "]"
 
 
+def within(instant: str) -> str:
+    """Return SQL that is ``instant`` (a TIMESTAMPTZ) in the years 1 to 9999 of UTC, else NULL.
+
+    Beyond them arithmetic, time zones and other programs fail.
+    """
+    return f"CASE WHEN {instant} BETWEEN TIMESTAMPTZ '{_FIRST}+00' AND TIMESTAMPTZ '{_LAST}+00' THEN {instant} END"
+
+
 def _localised(naive: str, timezone: str) -> TimeSql:
     if timezone.upper() in ("UTC", "ETC/UTC"):
         return TimeSql(f"({naive})::TIMESTAMPTZ", "false")
@@ -65,7 +75,11 @@ def _localised(naive: str, timezone: str) -> TimeSql:
     later = f"timezone({zone}, {naive})"
     # ICU gives the later of two instants with one local time; the earlier is an hour before.
     twice = f"(timezone({zone}, {later} - INTERVAL 1 HOUR) = {naive})"
-    return TimeSql(f"({later} - CASE WHEN {twice} THEN INTERVAL 1 HOUR ELSE INTERVAL 0 HOUR END)", twice)
+    earlier = f"{later} - CASE WHEN {twice} THEN INTERVAL 1 HOUR ELSE INTERVAL 0 HOUR END"
+    # The time zones of ICU raise on what is far beyond, and CASE keeps it from them. It stays what it is
+    # there, rather than NULL, so that no other form is tried: strptime takes infinity for 1900.
+    some = f"CASE WHEN {naive} BETWEEN TIMESTAMP '{_FIRST}' AND TIMESTAMP '{_LAST}' THEN"
+    return TimeSql(f"({some} {earlier} ELSE ({naive})::TIMESTAMPTZ END)", f"({some} {twice} END)")
 
 
 def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
@@ -89,14 +103,14 @@ def parse(text: str, *, timezone: str, region: str | None) -> TimeSql:
         f"coalesce(try_strptime({text}, {_formats(_ZONED[:1])}), try_strptime({numeric}, {_formats(_ZONED)}), "
         f"CASE WHEN {bare} <> {text} THEN try_cast({bare} AS TIMESTAMPTZ) END)"
     )
-    instant = (
+    instant = within(
         f"CASE WHEN {text} IS NULL THEN NULL "
         f"WHEN {aware} THEN coalesce(try_cast({text} AS TIMESTAMPTZ), {zoned}) "
         f"ELSE coalesce({iso.instant}, {epoch}, {other.instant}, {zoned}) END"
     )
     if iso.ambiguous == "false":
         return TimeSql(instant, "false")
-    either = f"CASE WHEN {iso.ambiguous} IS NOT NULL THEN {iso.ambiguous} WHEN {epoch} IS NULL THEN {other.ambiguous} END"
+    either = f"{iso.ambiguous}, CASE WHEN {epoch} IS NULL THEN {other.ambiguous} END"
     # CASE leaves out the rows that are decided; AND would evaluate both sides for all of them.
     return TimeSql(
         instant, f"CASE WHEN {text} IS NULL OR {aware} THEN false ELSE coalesce({either}, false) END"

@@ -93,7 +93,8 @@ class Ledger:
             durable.step(f"ledger {name} commit")
             self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # a full disk makes SQLite roll back by itself
+                self._connection.execute("ROLLBACK")
             raise
         durable.step(f"ledger {name} committed")
 

@@ -20,6 +20,7 @@ from cdp.errors import CorruptError, UsageError
 from cdp.lake import CONFIG_FILE, WAL, Lake
 from cdp.ledger import Ledger, timestamp
 from cdp.lock import reading
+from connectors.collector import wal
 from pipelines import models
 from pipelines.workspace import RATES
 
@@ -63,11 +64,11 @@ def backup(workspace: Path, into: Path, *, now: datetime) -> BackupReport:
 
 def _backup(lake: Lake, into: Path, now: datetime) -> BackupReport:
     workspace = lake.root
-    unlanded = _copy_unlanded(lake, into)
+    waiting = _copy_unlanded(lake, into)
     for name in (lake.ledger_path.name, SERVE):
         if (workspace / name).is_file():
             _copy_sqlite(workspace / name, into / name)
-    copied, kept, size = len(unlanded), 0, sum(unlanded)
+    copied, kept, size = len(waiting), 0, sum(waiting.values())
     listed = list(_listed(workspace, into))
     for relative in listed:
         source, target = workspace / relative, into / relative
@@ -79,26 +80,35 @@ def _backup(lake: Lake, into: Path, now: datetime) -> BackupReport:
             _copy(source, target)
             copied += 1
         size += source.stat().st_size
+    # An earlier backup stays whole until all of the new one is there.
+    for old in sorted((into / WAL).glob("*")):
+        if old.name not in waiting:
+            durable.remove(old)
     Lake(into).sweep(set(listed), zones=LANDED)  # what has been put together since the backup before
     manifest = {"created_at": timestamp(now), "files": copied + kept, "bytes": size}
     durable.write_bytes(into / MANIFEST, json.dumps(manifest, indent=1).encode())
     return BackupReport(into, copied + kept, size, kept)
 
 
-def _copy_unlanded(lake: Lake, into: Path) -> list[int]:
-    """Copy the segments that wait to be landed; return their sizes."""
-    names = {path.name for path in lake.path(WAL).glob("*")}
-    for old in sorted((into / WAL).glob("*")):
-        if old.name not in names:
-            durable.remove(old)
-    sizes: list[int] = []
-    for name in sorted(names):
-        target = into / WAL / name
-        try:
-            _copy(lake.path(WAL) / name, target)
-        except FileNotFoundError:  # it has landed since
-            continue
-        sizes.append(target.stat().st_size)
+def _copy_unlanded(lake: Lake, into: Path) -> dict[str, int]:
+    """Copy the segments that wait to be landed; return their names and sizes.
+
+    One that a collector completes meanwhile gets another name, so that it looks like one that has landed:
+    they are listed until no name is new.
+    """
+    sizes: dict[str, int] = {}
+    seen: set[str] = set()
+    while new := sorted({path.name for path in lake.path(WAL).glob("*")} - seen):
+        seen.update(new)
+        for name in new:
+            try:
+                _copy(lake.path(WAL) / name, into / WAL / name)
+            except FileNotFoundError:  # it has landed since, or has another name now
+                continue
+            sizes[name] = (into / WAL / name).stat().st_size
+            # Completed, it is a copy of all that was in it while it was open.
+            if sizes.pop(name + wal.OPEN, None) is not None:
+                durable.remove(into / WAL / (name + wal.OPEN))
     return sizes
 
 

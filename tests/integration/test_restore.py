@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cdp import durable
+from cdp.lake import WAL
+from connectors.collector import wal
 from pipelines.backup import backup
 from tests.pipelines_tools import NOW, add_files, copy, differences, make_shop, run
 
@@ -49,3 +52,59 @@ def test_a_second_backup_into_the_same_folder_takes_only_what_is_new(finished, t
     run(shop)
     second = backup(shop, tmp_path / "backup", now=NOW)
     assert (second.files, second.kept) == (first.files + 1, first.files - 1)  # cdp.yaml is always copied
+
+
+def waiting(workspace, name="0001.wal"):
+    """An open segment that holds one request."""
+    segment = wal.Segment(workspace / WAL / name, ["web"])
+    segment.append([wal.Request(1_700_000_000_000_000, "web", True, "page", b'{"anonymousId":"device-1"}')])
+    return segment
+
+
+def finish(segment):
+    """Close a segment and give it its final name, as the collector's committer does."""
+    segment.close()
+    left = segment.path.with_name(segment.path.name + wal.OPEN)
+    if left.exists():
+        wal.complete(left)
+
+
+def segments(folder):
+    return sorted(path.name for path in (folder / WAL).glob("*"))
+
+
+@pytest.mark.parametrize("when", ["write", "rename", "renamed"])
+def test_a_segment_that_the_collector_completes_meanwhile_is_in_the_backup(finished, tmp_path, when):
+    shop = copy(finished, tmp_path / "shop")
+    segment, steps = waiting(shop), []
+
+    def collector(step):
+        steps.append(step)
+        if step == f"{when} 0001.wal.open":  # the backup is about to copy it, or has copied it
+            finish(segment)
+
+    with durable.crash_hook(collector):
+        backup(shop, tmp_path / "backup", now=NOW)
+    assert segments(shop) == segments(tmp_path / "backup") == ["0001.wal"]
+    copied, original = (folder / WAL / "0001.wal" for folder in (tmp_path / "backup", shop))
+    assert copied.read_bytes() == original.read_bytes()
+    assert steps.index("renamed 0001.wal") < steps.index("write ledger.sqlite")
+
+
+@pytest.mark.parametrize("step", ["write ledger.sqlite", "rename ledger.sqlite", "write cdp.yaml"])
+def test_a_backup_that_fails_leaves_the_earlier_one_whole(finished, tmp_path, step):
+    shop = copy(finished, tmp_path / "shop")
+    finish(waiting(shop))
+    backup(shop, tmp_path / "backup", now=NOW)
+    (shop / WAL / "0001.wal").unlink()  # it has landed
+    finish(waiting(shop, "0002.wal"))
+
+    def full(now):
+        if now == step:
+            raise OSError(28, "No space left on device")
+
+    with durable.crash_hook(full), pytest.raises(OSError, match="No space"):
+        backup(shop, tmp_path / "backup", now=NOW)
+    assert segments(tmp_path / "backup") == ["0001.wal", "0002.wal"]
+    backup(shop, tmp_path / "backup", now=NOW)
+    assert segments(tmp_path / "backup") == ["0002.wal"]

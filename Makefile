@@ -37,7 +37,7 @@ demo: $(STAMP)  ## Make the workspace demo/, run every stage on it, show what ca
 ui: $(STAMP)  ## Open Dagster on the demo (stop with Ctrl-C)
 	@$(BIN)/dg dev
 
-test: $(STAMP) $(CLIENTS)  ## Run the tests (under ten minutes on two cores)
+test: $(STAMP) $(CLIENTS)  ## Run the tests (about twelve minutes on two cores)
 	@scripts/test "$(BIN)/python" "$(JOBS)" $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy strict, import rules
@@ -62,7 +62,7 @@ bench-peers-setup: $(STAMP)  ## Make the environment of Splink for bench-identit
 	@benchmarks/.venv-splink/bin/python -m pip install --quiet --disable-pip-version-check \
 		splink==5.0.0 duckdb==1.5.6 pyarrow==26.0.1
 
-soak: $(STAMP)  ## The long campaigns of crashes and fuzzing (about an hour)
+soak: $(STAMP)  ## The long campaigns of crashes and fuzzing (some hours)
 	@HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(ARGS)
 
 lock:  ## Resolve pyproject.toml again into requirements.lock (needs uv)

@@ -18,7 +18,6 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 RFC822 = "message/rfc822"
-BINARY = "application/octet-stream"
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ class Committer:
                 return
             if self._left_open:
                 self._name()
+                self.healthy = self.healthy or not (group or self._left_open)
             self.no_room = self._room()
 
     def _pause(self) -> float:
@@ -179,10 +180,13 @@ class Committer:
 
     def _try_again(self) -> None:
         """Find out whether the disk is well again, so that whoever asks if we are ready hears of it."""
+        if self._left_open:
+            return  # what is to be named says it
         with contextlib.suppress(OSError):
-            self._open()
+            if self._segment is None:
+                self._open()
             self._rotate()
-            self.healthy = True
+            self.healthy = not self._left_open
 
     def _open(self) -> Segment:
         self._opened, self._events = self._clock(), 0
@@ -206,8 +210,8 @@ class Committer:
             except OSError as error:
                 self.healthy = False
                 self.totals.last_error = error.strerror or type(error).__name__
-                return
-            self._left_open.remove(segment)
+            else:
+                self._left_open.remove(segment)
 
 
 def _tell(group: Sequence[_Waiting], problem: str | None) -> None:

@@ -484,6 +484,23 @@ def test_a_segment_whose_name_the_disk_refuses_gets_it_later(tmp_path: Path) -> 
     assert [path.suffix for path in segments(tmp_path)] == [".wal"]
 
 
+def test_events_that_come_while_names_are_refused_all_get_theirs_later(tmp_path: Path) -> None:
+    settings = workspace_settings("collect: {segment_seconds: 0.3}\n")
+
+    async def work(client: Client) -> None:
+        with failing("complete", OSError(errno.EIO, "broken")):
+            for number in range(4):
+                assert (await client.track(EVENT | {"messageId": f"m{number}"})).status == 200
+                await asyncio.sleep(0.45)
+            assert len(requests(tmp_path)) == 4
+        await asyncio.sleep(1.5)
+        found = [path.suffix for path in segments(tmp_path)]
+        assert set(found) == {".wal"}
+
+    collecting(tmp_path, work, settings, clock=time.time)
+    assert sorted(json.loads(one.body)["messageId"] for one in requests(tmp_path)) == ["m0", "m1", "m2", "m3"]
+
+
 def test_bodies_on_their_way_share_a_budget() -> None:
     async def run() -> int:
         async def receive() -> dict[str, Any]:

@@ -175,3 +175,18 @@ def failing(step: str, error: OSError) -> Iterator[None]:
 
     with durable.crash_hook(on_step):
         yield
+
+
+EVENT = {"type": "track", "event": "Signed Up", "userId": "u1", "messageId": "m1"}
+
+
+def answered(
+    root: Path, path: str, body: bytes | list[bytes] = b"{}", *headers: tuple[str, str], **more: Any
+) -> Response:
+    """Send one request to a collector of its own."""
+    settings = more.pop("settings", None)
+
+    async def work(client: Client) -> Response:
+        return await client(path, body, *headers, **more)
+
+    return collecting(root, work, settings)

@@ -33,6 +33,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "identity": ("cdp.cli.identity", "Review matches, join and split customers, judge and change the model."),
     "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
     "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),
+    "serve": ("cdp.cli.serve", "Serve the pages and the API on the current release."),
+    "key": ("cdp.cli.key", "Make, list and revoke keys of the API and the pages."),
     "suppress": ("cdp.cli.suppress", "Keep people out: hold their events back before they land."),
     "sources": ("cdp.cli.sources", "Show the sources and what became of their data."),
     "tail": ("cdp.cli.tail", "Show the last events of a source, and those that come."),

@@ -1,0 +1,11 @@
+"""The pages: a module per subject, each with its ``router``; templates stand in ``warehouse/templates``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from warehouse.pages import sign_in
+
+router = APIRouter(include_in_schema=False)
+for part in (sign_in,):
+    router.include_router(part.router)

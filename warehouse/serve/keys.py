@@ -1,0 +1,96 @@
+"""API keys: made once, shown once, kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cdp.errors import NotFoundError
+from cdp.ledger import timestamp
+from warehouse.serve.scopes import ADMIN, Caller, scopes
+from warehouse.serve.store import Store
+
+_PREFIX: Final = "cdp"
+OWNER: Final = "owner"
+_STANDING: Final = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as it is kept: everything but its secret."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+def digest(secret: str) -> bytes:
+    """Return what is kept of a random secret; 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def create(
+    store: Store, name: str, wanted: Iterable[str], *, now: datetime, expires_at: datetime | None = None
+) -> tuple[str, str]:
+    """Make a key with these scopes; return its id and the text that a caller sends."""
+    granted = scopes(wanted)
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    store.execute(
+        "INSERT INTO keys (key_id, name, hash, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            key_id,
+            name,
+            digest(secret),
+            " ".join(sorted(granted)),
+            timestamp(now),
+            timestamp(expires_at) if expires_at else None,
+        ),
+    )
+    return key_id, f"{_PREFIX}_{key_id}_{secret}"
+
+
+def owner(store: Store, now: datetime) -> str:
+    """Return the id of the key of who starts the server: no secret opens it, only links that are printed."""
+    store.execute(
+        "INSERT OR IGNORE INTO keys (key_id, name, scopes, created_at) VALUES (?, ?, ?, ?)",
+        (OWNER, OWNER, " ".join(sorted(scopes([ADMIN]))), timestamp(now)),
+    )
+    return OWNER
+
+
+def check(store: Store, text: str, now: datetime) -> Caller | None:
+    """Return the caller that a key stands for, or None where it is none, has expired or was revoked."""
+    parts = text.split("_", 2)
+    if len(parts) != 3 or parts[0] != _PREFIX:
+        return None
+    query = f"SELECT name, hash, scopes FROM keys WHERE key_id = ? AND {_STANDING}"
+    found = store.rows(query, (parts[1], timestamp(now)))
+    if not found or found[0]["hash"] is None or not hmac.compare_digest(found[0]["hash"], digest(parts[2])):
+        return None
+    return Caller(parts[1], found[0]["name"], frozenset(found[0]["scopes"].split()))
+
+
+def revoke(store: Store, key_id: str, now: datetime) -> None:
+    """End a key and its sessions. Raises :class:`NotFoundError`."""
+    with store.transaction():
+        done = store.execute(
+            "UPDATE keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL", (timestamp(now), key_id)
+        )
+        store.execute("DELETE FROM sessions WHERE key_id = ?", (key_id,))
+    if not done:
+        raise NotFoundError(f"There is no key {key_id!r} in use.", hint="`cdp key list` shows them.")
+
+
+def listed(store: Store) -> list[Key]:
+    """Return all keys, oldest first."""
+    columns = "key_id, name, scopes, created_at, expires_at, revoked_at"
+    rows = store.rows(f"SELECT {columns} FROM keys ORDER BY created_at, key_id")
+    return [Key(row[0], row[1], tuple(row[2].split()), *row[3:]) for row in rows]

@@ -83,16 +83,16 @@ def test_a_first_run_may_die_before_and_after_every_kind_of_durable_step(tmp_pat
 
 
 def test_an_increment_may_die_at_any_durable_step(tmp_path: Path) -> None:
-    """Here every eighth image is recovered; every single one is by `make soak`."""
+    """Here every sixteenth image is recovered; every single one is by `make soak`."""
     workspace = make_shop(tmp_path / "shop")
     run(workspace)
     add_files(workspace, MORE)
     images, _ = take_images(workspace, tmp_path / "images", lambda: run(workspace, now=LATER))
-    assert recovered_badly(images[2::8], workspace) == {}
+    assert recovered_badly(images[2::16], workspace) == {}
 
 
 def test_a_replay_after_a_change_of_mapping_may_die_at_any_durable_step(tmp_path: Path) -> None:
-    """Here every ninth image is recovered; every single one is by `make soak`."""
+    """Here every eighteenth image is recovered; every single one is by `make soak`."""
     workspace = make_shop(tmp_path / "shop")
     run(workspace)
     config = (workspace / "cdp.yaml").read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def test_a_replay_after_a_change_of_mapping_may_die_at_any_durable_step(tmp_path
     )
     (workspace / "cdp.yaml").write_text(repaired, encoding="utf-8")
     images, _ = take_images(workspace, tmp_path / "images", lambda: run(workspace, now=LATER))
-    assert recovered_badly(images[1::9], workspace) == {}
+    assert recovered_badly(images[1::18], workspace) == {}
 
 
 def test_a_run_may_die_again_and_again(tmp_path: Path, undisturbed: Path) -> None:

@@ -68,7 +68,7 @@ def changed(value: Any, path: tuple[str | int, ...], put: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ["shopify", "stripe"])
-@examples(10)
+@examples(5)
 @given(data=st.data())
 def test_a_member_may_be_anything(name: str, data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from(wholes(name)))

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "tests/unit/test_connectors_laws.py",
+    "tests/unit/test_times.py",
     "tests/oracle/test_identity_levels.py",
     "tests/properties/test_collector_laws.py",
     "tests/properties/test_compaction_laws.py",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp.duck import connect
@@ -16,6 +16,7 @@ from connectors import segment
 from connectors.compile import SourceContext
 from connectors.testing import Stood, stand
 from connectors.times import parse
+from tests.conftest import examples
 
 
 def instant(text: str | None, timezone: str = "UTC", region: str = "GB") -> tuple[str | None, bool]:
@@ -161,7 +162,7 @@ ODD = st.one_of(st.sampled_from([*BEYOND, *EDGES]), _NUMBERS, _DATES, _NAMED, st
 
 
 @pytest.mark.parametrize("timezone", ZONES)
-@settings(max_examples=40, deadline=None)
+@examples(15)
 @given(own=ODD, sent=ODD, received=ODD)
 def test_no_text_stops_an_event_from_landing(timezone: str, own: str, sent: str, received: str) -> None:
     there = stood(timezone, (own, sent, received))

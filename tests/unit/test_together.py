@@ -91,7 +91,7 @@ HERE = SourceContext("web", "web", region="GB")
 
 
 @given(lines=LINES, cuts=st.lists(st.integers(0, 30), max_size=8))
-@examples(15)
+@examples(6)
 def test_however_rows_are_spread_over_files(lines: list[str], cuts: list[int]) -> None:
     data = "\n".join(line % number for number, line in enumerate(lines)).encode()
     web = connector("segment")

@@ -19,6 +19,7 @@ IMPORTED_BY_OTHERS = {
     "pytz": "DuckDB imports it to hand out TIMESTAMPTZ",
     "httptools": "uvicorn's protocol that ours extends is built on it",
     "uvloop": "uvicorn runs on it where it is asked to",
+    "python-multipart": "FastAPI reads forms with it",
 }
 EXTRAS = PROJECT["optional-dependencies"].values()
 ALL = [Requirement(text) for texts in [PROJECT["dependencies"], *EXTRAS] for text in texts]

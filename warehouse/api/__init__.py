@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from warehouse.api import health
+from warehouse.serve.problems import RESPONSES
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 for part in (health,):
     router.include_router(part.router)

@@ -48,9 +48,15 @@ def _by_key(request: Request, serving: Serving) -> Caller | None:
     return keys.check(serving.store, text.strip(), serving.now()) if kind.lower() == "bearer" else None
 
 
-async def _by_session(request: Request, serving: Serving) -> Caller | None:
+async def caller_of_session(request: Request) -> Caller | None:
+    """Return who is signed in, or None. It only says who reads; see :func:`page_caller` for who may act."""
+    serving: Serving = request.app.state.serving
     token = request.cookies.get(sessions.COOKIE)
-    found = sessions.find(serving.store, token, serving.now()) if token else None
+    return sessions.find(serving.store, token, serving.now()) if token else None
+
+
+async def _by_session(request: Request) -> Caller | None:
+    found = await caller_of_session(request)
     if found is not None and request.method not in _SAFE_METHODS:
         await _check_csrf(request, found)
     return found
@@ -69,7 +75,7 @@ def api_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """Return a dependency: the caller of the API, who must have ``scope``. 401 and 403 say what is missing."""
 
     async def dependency(request: Request, serving: ServingDep) -> Caller:
-        caller = _by_key(request, serving) or await _by_session(request, serving)
+        caller = _by_key(request, serving) or await _by_session(request)
         if caller is None:
             raise HTTPException(401, "An API key is missing or unknown.", {"WWW-Authenticate": "Bearer"})
         if not caller.may(scope):
@@ -82,8 +88,8 @@ def api_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
 def page_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """Return a dependency: the caller of a page, who must be signed in and have ``scope``."""
 
-    async def dependency(request: Request, serving: ServingDep) -> Caller:
-        caller = await _by_session(request, serving)
+    async def dependency(request: Request) -> Caller:
+        caller = await _by_session(request)
         if caller is None:
             raise NotSignedInError
         if not caller.may(scope):

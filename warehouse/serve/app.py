@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from warehouse import api, pages
-from warehouse.serve.access import NotSignedInError
+from warehouse.serve import failures
 from warehouse.serve.context import Serving
+from warehouse.serve.problems import ProblemDetails
 
 STATIC: Final = Path(__file__).parent.parent / "static"
 
@@ -32,10 +32,16 @@ def create_app(serving: Serving) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(NotSignedInError, _to_sign_in)
+    failures.add_handlers(app)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app
 
 
-async def _to_sign_in(request: Request, error: Exception) -> RedirectResponse:
-    del request, error
-    return RedirectResponse("/sign-in", 303)
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI description, with the errors that every endpoint may answer."""
+    if app.openapi_schema is None:
+        made = FastAPI.openapi(app)
+        schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        components = made.setdefault("components", {}).setdefault("schemas", {})
+        components |= {**schema.pop("$defs", {}), ProblemDetails.__name__: schema}
+    return app.openapi_schema or {}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cdp.lake import Lake
 from cdp.settings import Settings
-from warehouse.serve import audit
+from warehouse.serve import audit, limits
 from warehouse.serve.releases import Reader, Releases
 from warehouse.serve.scopes import Caller
 from warehouse.serve.store import FILE, Store
@@ -45,6 +45,14 @@ class Serving:
         """Write down who did what, before the answer leaves."""
         release = reader.version if reader else None
         audit.record(self.store, caller, action, now=self.now(), subject=subject, release=release, rows=rows)
+
+    def spend_rows(self, caller: Caller, rows: int) -> None:
+        """Take rows that are about to leave from what the caller may have today.
+
+        Lists and exports call it before they answer; in pieces, where the number is not known before.
+        Raises :class:`~warehouse.serve.problems.TooManyError` (429) where there are not so many left.
+        """
+        limits.spend_rows(self.store, caller, rows, now=self.now(), default=limits.ROWS_PER_DAY)
 
     def close(self) -> None:
         """Close what is open."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cdp.lake import Lake
 from warehouse import release as releases
 from warehouse.release import CURRENT, Release
+from warehouse.serve.problems import NotReadyError
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +83,7 @@ class Releases:
         return found.st_ino, found.st_mtime_ns
 
     def pin(self) -> Reader:
-        """Return the current release; :meth:`unpin` it afterwards. Raises NotFoundError before the first."""
+        """Return the current release; :meth:`unpin` it afterwards. Raises NotReadyError before the first."""
         mark = self._mark()
         with self._lock:
             if self._reader is None or mark != self._seen:
@@ -93,7 +94,9 @@ class Releases:
             return reader
 
     def _renew(self, mark: tuple[int, int] | None) -> None:
-        release = releases.current(self.lake)
+        release = releases.find_current(self.lake)
+        if release is None:
+            raise NotReadyError("There is no release yet.", hint="`cdp run` makes one.")
         old = self._reader
         if old is None or old.version != release.version:
             self._reader = Reader(release)

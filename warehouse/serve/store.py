@@ -40,7 +40,13 @@ CREATE TABLE shares (
   purpose TEXT NOT NULL, segment_id TEXT, release TEXT NOT NULL, caller TEXT NOT NULL,
   added INTEGER NOT NULL, changed INTEGER NOT NULL, removed INTEGER NOT NULL, rows INTEGER NOT NULL, detail TEXT)
 """
-MIGRATIONS: tuple[str, ...] = (_V1,)
+
+_V2: Final = """
+-- Rows that a key has read in lists and exports, by day (UTC).
+CREATE TABLE spent_rows (
+  key_id TEXT NOT NULL, day TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY (key_id, day)) WITHOUT ROWID
+"""
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 
 
 class Store:

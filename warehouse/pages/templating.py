@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from warehouse.pages import shown
 from warehouse.serve.scopes import READ, Caller
 
 _HERE: Final = Path(__file__).parent.parent
@@ -38,6 +39,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"static": static_url, "navigation": NAVIGATION}
+    made.filters |= shown.FILTERS
     return made
 
 
@@ -49,7 +51,9 @@ def page(
     Every template knows ``caller`` (None before signing in), ``path`` (of the address) and ``workspace``.
     """
     serving = request.app.state.serving
-    text = environment().get_template(template).render(
-        caller=caller, path=request.url.path, workspace=serving.settings.workspace.name, **values
-    )  # fmt: skip
+    settings = serving.settings.workspace
+    with shown.frame(settings.timezone, serving.now()):
+        text = environment().get_template(template).render(
+            caller=caller, path=request.url.path, workspace=settings.name, **values
+        )  # fmt: skip
     return HTMLResponse(text, status)

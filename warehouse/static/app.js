@@ -1,1 +1,45 @@
-// What all pages share.
+// What all pages share: the choice of colours, toasts, what happens when the server cannot be reached.
+(() => {
+  const names = { system: "Colours: as the system", light: "Colours: light", dark: "Colours: dark" };
+  const next = { system: "light", light: "dark", dark: "system" };
+  const button = document.getElementById("theme");
+  if (button) {
+    const show = () => {
+      document.getElementById("theme-name").textContent = names[localStorage.getItem("theme") ?? "system"];
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const chosen = next[localStorage.getItem("theme") ?? "system"];
+      if (chosen === "system") localStorage.removeItem("theme");
+      else localStorage.setItem("theme", chosen);
+      document.dispatchEvent(new CustomEvent("theme:chosen"));
+      show();
+    });
+    show();
+  }
+
+  const toast = (text, kind = "good") => {
+    const shown = document.createElement("p");
+    shown.className = `toast-line toast-${kind}`;
+    shown.textContent = text;
+    document.getElementById("toasts").append(shown);
+    setTimeout(() => shown.remove(), kind === "bad" ? 12000 : 5000);
+  };
+  document.addEventListener("toast", (event) => {
+    toast(typeof event.detail === "string" ? event.detail : (event.detail?.value ?? ""), "good");
+  });
+  document.addEventListener("htmx:response:error", (event) => {
+    const status = event.detail?.ctx?.response?.status;
+    if (status === 401) location.assign("/sign-in");
+    else toast(status === 403 ? "You may not do this, or the page is out of date: load it again."
+      : "That did not work. Try again, or load the page again.", "bad");
+  });
+  document.addEventListener("htmx:error", () => toast("The server does not answer. Try again in a moment.", "bad"));
+
+  // Buttons that open and close a dialog: data-opens names it, data-closes closes the one around.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest?.("[data-opens]");
+    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+    if (event.target.closest?.("[data-closes]")) event.target.closest("dialog")?.close();
+  });
+})();

@@ -1,7 +1,14 @@
-// The reader's choice of light or dark, before anything is painted.
+// The reader's choice of light or dark, before anything is painted: as the system says, unless they chose.
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const apply = () => { document.documentElement.dataset.bsTheme = dark.matches ? "dark" : "light"; };
+  const apply = () => {
+    const chosen = localStorage.getItem("theme");
+    const theme = chosen ?? (dark.matches ? "dark" : "light");
+    if (document.documentElement.dataset.bsTheme === theme) return;
+    document.documentElement.dataset.bsTheme = theme;
+    document.dispatchEvent(new CustomEvent("theme"));
+  };
   dark.addEventListener("change", apply);
+  document.addEventListener("theme:chosen", apply);
   apply();
 })();

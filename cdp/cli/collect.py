@@ -51,8 +51,9 @@ def _serve(workspace: Path, settings: Settings, host: str, port: int, *, quiet: 
     from cdp.lake import Lake
     from cdp.ledger import Ledger
     from cdp.lock import collector_lock
+    from cdp.wire.server import Address
     from connectors.collector.endpoints import endpoints
-    from connectors.collector.server import Address, Server, sealer_command
+    from connectors.collector.server import Server, sealer_command
 
     open_to = endpoints(settings, workspace, os.environ)
     with collector_lock(workspace) as alone:

@@ -7,49 +7,30 @@ closed (so also when the server dies) and everything has landed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import logging
-import resource
-import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import uvicorn
-
 from cdp import durable
-from cdp.errors import UsageError
 from cdp.lake import WAL, Lake
+from cdp.wire.server import Address, HttpServer, bind
 from connectors.collector import wal
 from connectors.collector.app import Collector
 from connectors.collector.commit import Committer
 from connectors.collector.endpoints import Endpoints
-from connectors.collector.protocol import Protocol, cut_off_the_slow
 from connectors.collector.room import Room
 
 if TYPE_CHECKING:
     from cdp.settings import Settings
 
-MOST_CONNECTIONS: Final = 4_096
-GRACE_SECONDS: Final = 10
 RESTART_SECONDS: Final = 1.0
 
 Told = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the collector listens."""
-
-    host: str
-    port: int
 
 
 class SealerProcess:
@@ -139,78 +120,14 @@ class Server:
 
         Raises :class:`UsageError` where the address cannot be listened on.
         """
-        listening = _listen(address)
-        _allow_connections()
-        sealer = SealerProcess(self._sealer_command, self._told)
-        config = uvicorn.Config(
-            self.app,
-            http=Protocol,
-            ws="none",
-            proxy_headers=False,
-            loop="uvloop",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        # What a stranger sends is no news; what fails in here is.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        server = _Announcing(config, started, self._settings.request_seconds)
+        listening = bind(address)
+        server = HttpServer(self.app, self._settings.request_seconds)
         self.app.connections = lambda: len(server.server_state.connections)
+        sealer = SealerProcess(self._sealer_command, self._told)
         try:
-            with _signals_of_ours():
-                server.run([listening])
+            server.serve_on(listening, started)
         finally:
             sealer.finish()
-
-
-def _listen(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=2048)
-    except OSError as error:
-        raise UsageError(
-            f"Nothing can listen on {address.host}, port {address.port}: {error.strerror or error}.",
-            hint="Name another with --host and --port; --port 0 takes one that is free.",
-        ) from None
-
-
-def _allow_connections() -> None:
-    """Let this process have as many files open as the system allows it; a connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + 512 if hard == resource.RLIM_INFINITY else min(hard, MOST_CONNECTIONS + 512)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-@contextlib.contextmanager
-def _signals_of_ours() -> Iterator[None]:
-    """Have the signals that stop the server do no more than that: it raises them again when it has stopped."""
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Announcing(uvicorn.Server):
-    """A server that says when it listens, and cuts off clients that take too long."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[int], None], seconds: float) -> None:
-        super().__init__(config)
-        self._announce, self._seconds = started, seconds
-
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Listen, then say where."""
-        await super().startup(sockets)
-        if self.started:
-            watch = cut_off_the_slow(self.server_state.connections, self._seconds)  # type: ignore[arg-type]  # all ours
-            self._watch = asyncio.create_task(watch)
-            self._announce(self.servers[0].sockets[0].getsockname()[1])
 
 
 def sealer_command(workspace: Path) -> list[str]:

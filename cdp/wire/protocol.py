@@ -1,7 +1,7 @@
 """HTTP/1.1 by uvicorn and httptools, with the limits that they leave open.
 
-A client may take only so long over a request, and may send only so much that is no body: whoever goes beyond
-is cut off. (A reverse proxy does the same, but a collector on a laptop has none.) A wish to speak another
+A client may take only so long over a request, may send only so much that is no body, and must take its answer:
+whoever goes beyond is cut off. (A reverse proxy does the same, but a laptop has none.) A wish to speak another
 protocol is left unheard, as RFC 9110 (7.8) allows: the request behind it is answered in this one.
 """
 
@@ -27,6 +27,7 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.since: float | None = None
+        self.unread_since: float | None = None
         self._bytes_beside = 0
         self._in_head = True
         self._has_advanced = False
@@ -36,6 +37,16 @@ class Protocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self.since = self.loop.time()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        self.unread_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        self.unread_since = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; give up on what has no end and is no body."""
@@ -105,14 +116,16 @@ class Protocol(HttpToolsProtocol):
 
 
 async def cut_off_the_slow(connections: set[Protocol], seconds: float) -> None:
-    """Once a second, end connections whose request takes too long.
+    """Once a second, end connections whose request takes too long, and those that leave an answer unread.
 
-    That is from its first byte, or the opening of the connection, to its last.
+    A request's time is from its first byte, or the opening of the connection, to its last; an answer's begins
+    anew whenever some of it is read.
     """
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1.0)
         latest = loop.time() - seconds
         for connection in list(connections):
-            if connection.since is not None and connection.since < latest:
+            waiting = min(connection.since or latest, connection.unread_since or latest)
+            if waiting < latest:
                 connection.transport.abort()

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cdp.settings.base import Duration, Model, SecretName, Texts, texts
 from cdp.settings.collecting import CollectSettings, SignatureSettings
+from cdp.settings.serving import ServeSettings
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
@@ -333,6 +334,7 @@ class Settings(Model):
     collect: CollectSettings = Field(
         default_factory=CollectSettings, description="The collector (`cdp collect`)."
     )
+    serve: ServeSettings = Field(default_factory=ServeSettings, description="The server (`cdp serve`).")
 
     @model_validator(mode="before")
     @classmethod

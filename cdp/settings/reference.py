@@ -65,6 +65,7 @@ def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
         ("release", "ReleaseSettings"),
         ("alerts", "AlertSettings"),
         ("collect", "CollectSettings"),
+        ("serve", "ServeSettings"),
         ("sources.<name>.signature", "SignatureSettings"),
     ):
         yield path, f"`{path}`", definitions[name]

@@ -15,6 +15,7 @@ from cdp import duck, durable
 from cdp.errors import RunFailedError
 from cdp.schemas import TIMESTAMP
 from warehouse import inputs as build_inputs
+from warehouse import search_index
 from warehouse.inputs import BuildInputs
 from warehouse.release import DATABASE, DEFAULT_RESOURCES, Resources
 from warehouse.tables import (
@@ -143,8 +144,9 @@ def _fill(
     _select_events(connection)
     _sql(connection, "rates")
     _store_events(connection)
-    for name in ("identity", "money", "contacts", "consent", "customers"):
+    for name in ("identity", "money", "contacts", "consent", "customers", "behaviour"):
         _sql(connection, name)
+    search_index.fill(connection)
     _create_views(connection)
     # In one transaction: else each of the 300 comments is flushed on its own.
     texts = [statement for table in tables().values() for statement in comments(table)]

@@ -39,6 +39,7 @@ source_count     | INTEGER!      | none   | no  | sources that know the person
 record_count     | INTEGER!      | none   | no  | source records of the profile
 event_count      | BIGINT!       | none   | no  | events in contact_history
 channels         | VARCHAR[]!    | none   | no  | channels with at least one event, sorted
+identifier_types | VARCHAR[]!    | none   | no  | types of the identifiers that are known, sorted: email, phone, user_id ...
 match_probability | DOUBLE       | none   | no  | lowest match probability among the records; NULL for a single record
 currency         | VARCHAR       | none   | no  | currency of the money columns: the base currency where all amounts convert, else their only one, else NULL (then so are the sums)
 order_count      | INTEGER!      | none   | no  | orders placed
@@ -64,6 +65,7 @@ consent_marketing_post   | VARCHAR! | none | no | marketing by post: granted, de
 consent_marketing_social | VARCHAR! | none | no | marketing on social networks: granted, denied or unknown
 consent_analytics        | VARCHAR! | none | no | analytics, whatever the channel: granted, denied or unknown
 consent_personalisation  | VARCHAR! | none | no | personalisation, whatever the channel: granted, denied or unknown
+customer_no      | INTEGER!      | none   | yes | number of the profile in this release (behaviour)
 """
 
 IDENTITY: Final = """
@@ -150,6 +152,22 @@ customer_id | VARCHAR! | none   | no | the profile
 record_key  | VARCHAR! | direct | no | record that the event belongs to
 @events
 
+behaviour | table | One row per event of a profile that somebody did (no bot, no machine), by type and time: what segments ask
+event_type     | VARCHAR!      | none | no  | what happened, one of the vocabulary
+occurred_at    | TIMESTAMPTZ!  | none | no  | when
+customer_no    | INTEGER!      | none | yes | number of the profile in this release (customers)
+time_flag      | VARCHAR       | none | no  | missing, unreadable, future, before_1990, ambiguous or NULL; the first four count for no number of days
+channel        | VARCHAR!      | none | no  | channel: web, email, phone, sms, social ...
+direction      | VARCHAR       | none | no  | direction: inbound, outbound or NULL
+source         | VARCHAR!      | none | no  | source
+campaign       | VARCHAR       | none | no  | campaign
+product        | VARCHAR       | none | no  | product
+outcome        | VARCHAR       | none | no  | outcome, as the source says
+brand          | VARCHAR       | none | no  | brand
+amount         | DECIMAL(18,4) | none | no  | amount, in currency
+currency       | VARCHAR       | none | no  | currency of the amount
+amount_base    | DECIMAL(18,4) | none | no  | amount in the base currency; NULL where no rate is known
+
 unattributed | table | One row per event without any identifier of a person; events = contact_history + unattributed
 @events
 
@@ -183,6 +201,16 @@ customer_id     | VARCHAR! | none | no  | the member
 entered_release | VARCHAR! | none | yes | release in which it entered
 exited_release  | VARCHAR  | none | yes | release in which it left; NULL = still a member
 
+segment_sizes | table | One row per segment and release since the segment's first
+segment_id   | VARCHAR!     | none | no  | the segment
+release      | VARCHAR!     | none | yes | the release
+released_at  | TIMESTAMPTZ! | none | yes | when it was built: members are as of this time
+rule_version | INTEGER!     | none | no  | version of the rule in that release
+size         | BIGINT!      | none | no  | members
+entered      | BIGINT!      | none | no  | members that were none in the release before
+exited       | BIGINT!      | none | no  | customers that were members in the release before and are none
+merged       | BIGINT!      | none | no  | members of the release before that became one with another member; size = size before + entered - exited - merged
+
 quality | table | One row per check and run
 source     | VARCHAR     | none | yes | source; NULL = all of them together
 check_name | VARCHAR!    | none | yes | name of the check
@@ -211,4 +239,23 @@ volatile    | BOOLEAN  | none | no | may differ between two equal runs
 comment     | VARCHAR! | none | no | what it is
 """
 
-BLOCKS: Final = (CUSTOMERS, IDENTITY, EVENTS, SERVING)
+SEARCH: Final = """
+search_words | table | One row per word by which somebody may be looked for, folded: without case, accents and apostrophes
+word_no   | INTEGER!  | none   | no | number of the word, in their order
+word      | VARCHAR!  | direct | no | the word; of a telephone number # and its digits backwards
+length    | UTINYINT! | none   | no | characters
+letters   | BIGINT!   | direct | no | set of its letters, a bit each
+sound     | VARCHAR!  | direct | no | how it sounds, roughly
+customers | INTEGER!  | none   | no | profiles that have it
+
+search_postings | table | One row per word of a profile
+word_no     | INTEGER!  | none | no  | the word (search_words)
+customer_no | INTEGER!  | none | yes | the profile (search_customers)
+fields      | UTINYINT! | none | no  | where it stands, a sum: name 1, email 2, company 4, city 8, postcode 16, handle 32, phone 64
+
+search_customers | table | One row per profile, numbered from the one who was seen last
+customer_no | INTEGER! | none | yes | number of the profile in this release
+customer_id | VARCHAR! | none | no  | the profile
+"""
+
+BLOCKS: Final = (CUSTOMERS, IDENTITY, EVENTS, SERVING, SEARCH)

@@ -33,13 +33,14 @@ GROUP BY n.customer_no, r.customer_id;
 
 INSERT INTO customers BY NAME
 SELECT
-    p.* EXCLUDE (customer_no),
+    p.*,
     g.* EXCLUDE (customer_id),
     g.full_name IS NULL AND g.given_name IS NULL AND g.surname IS NULL AND g.email IS NULL AND g.phone IS NULL
-        AND reached.customer_id IS NULL AS is_anonymous,
+        AND NOT list_has_any(coalesce(reached.identifier_types, []), ['email', 'phone', 'user_id']) AS is_anonymous,
     places.place.latitude AS latitude,
     places.place.longitude AS longitude,
     coalesce(channels.channels, []) AS channels,
+    coalesce(reached.identifier_types, []) AS identifier_types,
     v.* EXCLUDE (customer_no, order_count, refund_count, donation_count),
     coalesce(v.order_count, 0) AS order_count,
     coalesce(v.refund_count, 0) AS refund_count,
@@ -58,7 +59,7 @@ SELECT
 FROM profiles AS p
 LEFT JOIN golden AS g ON g.customer_id = p.customer_id
 LEFT JOIN (
-    SELECT DISTINCT customer_id FROM customer_identifiers WHERE type IN ('email', 'phone', 'user_id')
+    SELECT customer_id, list(DISTINCT type ORDER BY type) AS identifier_types FROM customer_identifiers GROUP BY customer_id
 ) AS reached ON reached.customer_id = p.customer_id
 LEFT JOIN customer_places AS places ON places.customer_no = p.customer_no
 LEFT JOIN customer_channels AS channels ON channels.customer_no = p.customer_no

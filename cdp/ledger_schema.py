@@ -159,4 +159,28 @@ SELECT e.file_id, e.mapping_hash, e.envelopes, e.events, e.current, e.run_id, e.
 FROM event_files AS e LEFT JOIN packs AS p USING (pack_id)
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5)
+# Audiences that are delivered over HTTP. ``destination``: an export's name and a hash of the address.
+# ``delivered``: what it has of each key; ``digest`` of the row, NULL while ``pending`` (added, changed, removed) is
+# on its way, so that a run that died knows what the destination may have or lack. ``in_flight``: hash of that batch.
+# ``done``: release and definition that it has been given whole. ``rejected``: rows that it refused.
+# ``shares``: what left for whom, by whatever way; purpose and counts as they were then.
+_V6 = """
+CREATE TABLE destinations (
+  destination TEXT PRIMARY KEY, export TEXT NOT NULL, next_batch INTEGER NOT NULL, in_flight TEXT, done TEXT)
+  WITHOUT ROWID;
+CREATE TABLE delivered (
+  destination TEXT NOT NULL, key TEXT NOT NULL, digest TEXT, pending TEXT, PRIMARY KEY (destination, key),
+  CHECK ((digest IS NULL) = (pending IS NOT NULL))) WITHOUT ROWID;
+CREATE TABLE rejected (
+  destination TEXT NOT NULL, key TEXT NOT NULL, op TEXT NOT NULL, digest TEXT NOT NULL, rejected_at TEXT NOT NULL,
+  status INTEGER NOT NULL, PRIMARY KEY (destination, key)) WITHOUT ROWID;
+
+CREATE TABLE shares (
+  share_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, name TEXT NOT NULL, destination TEXT NOT NULL,
+  kind TEXT NOT NULL, purpose TEXT NOT NULL, channel TEXT, segment TEXT, release TEXT NOT NULL, caller TEXT NOT NULL,
+  added INTEGER NOT NULL, changed INTEGER NOT NULL, removed INTEGER NOT NULL, rows INTEGER NOT NULL,
+  complete INTEGER NOT NULL, detail TEXT);
+CREATE INDEX shares_by_name ON shares (name, share_id)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6)

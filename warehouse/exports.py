@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from cdp import duck, durable
 from cdp.errors import RunFailedError, UsageError, nearest
 from cdp.ledger import Ledger, timestamp
+from cdp.settings.exporting import INTERNAL, DestinationSettings, FileFormat
 from cdp.suppression import Suppressed, load
 from warehouse import feed, suppression
+from warehouse.audiences import platforms
+from warehouse.audiences.platforms import PLATFORMS, Identifiers
+from warehouse.audiences.selection import Audience, select
 from warehouse.formats import FORMATS, Format, write
 from warehouse.release import MANIFEST, Release, file_entry
 from warehouse.tables import tables
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
 SCHEMA: Final = "v1"
 LATEST: Final = "LATEST"
 STATE: Final = ".state.parquet"
-INTERNAL: Final = "internal"
 KEEP: Final = 7
 MEMORY_LIMIT: Final = "800MB"
 _SEQUENCE: Final = "export_change"
@@ -59,19 +62,33 @@ DATASETS: Final[Mapping[str, Dataset]] = {
 
 @dataclass(frozen=True)
 class Export:
-    """What is exported under a name.
+    """What is exported under a name; who is in it, :class:`warehouse.audiences.selection.Audience` says.
 
-    ``purpose`` other than ``internal`` leaves out everybody who is on the suppression list or has not consented
-    to it (on ``channel`` where one is named; else: granted on some channel, and denied on none).
-    ``min_probability`` leaves out customers whose weakest record matched with less.
+    ``columns`` of the dataset, () for all; its key is always there. ``identifiers`` is for the hashed lists.
+    With a ``destination`` there are no files: :mod:`warehouse.audiences.delivery` sends what changed.
     """
 
     name: str
     dataset: str = "customers"
-    formats: tuple[Format, ...] = FORMATS
+    formats: tuple[FileFormat, ...] = FORMATS
     purpose: str = INTERNAL
     channel: str | None = None
     min_probability: float = 0.0
+    segment: str | None = None
+    columns: tuple[str, ...] = ()
+    identifiers: Identifiers = "all"
+    schedule: str = "each_run"
+    destination: DestinationSettings | None = None
+
+    @property
+    def audience(self) -> Audience:
+        """Who is asked for."""
+        return Audience(self.purpose, self.channel, self.min_probability, self.segment)
+
+    @property
+    def tables(self) -> tuple[Format, ...]:
+        """Formats that hold the rows as they are."""
+        return tuple(into for into in FORMATS if into in self.formats)
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ def export(
     keep: int = KEEP,
 ) -> ExportReport:
     """Export ``release`` under ``wanted``; the caller holds the writer lock."""
-    dataset = _dataset(wanted)
+    dataset = dataset_of(wanted)
     root = lake.exports / wanted.name / f"schema={SCHEMA}"
     folder = root / f"release={release.version}"
     done = ledger.value(
@@ -152,7 +169,8 @@ def is_done(lake: Lake, ledger: Ledger, release: Release, wanted: Export) -> boo
     )
 
 
-def _dataset(wanted: Export) -> Dataset:
+def dataset_of(wanted: Export) -> Dataset:
+    """Return the dataset of an export. Raises :class:`UsageError` where there is none of that name."""
     if wanted.dataset not in DATASETS:
         close = nearest(wanted.dataset, DATASETS)
         hint = f"Did you mean {close!r}?" if close else f"Known: {', '.join(DATASETS)}."
@@ -160,12 +178,18 @@ def _dataset(wanted: Export) -> Dataset:
     return DATASETS[wanted.dataset]
 
 
+# When it is written and where it goes decides nothing of what a release's files hold.
+_NOT_DEFINING: Final = ("schedule", "destination")
+
+
 def definition(ledger: Ledger, wanted: Export) -> dict[str, Any]:
     """Return what decides what an export of one release holds, as its manifest keeps it."""
     listed = suppression.digest(ledger) if wanted.purpose != INTERNAL else None
+    given = {name: value for name, value in asdict(wanted).items() if name not in _NOT_DEFINING}
     return {
-        **asdict(wanted),
+        **given,
         "formats": list(wanted.formats),
+        "columns": list(wanted.columns),
         **({"suppression": listed} if listed is not None else {}),
     }
 
@@ -199,14 +223,16 @@ def _write(
 ) -> dict[str, Any]:
     """Write the folder of an export and return its manifest."""
     with durable.atomic_directory(folder) as target, _spilling(release, target) as connection:
-        rows = _select(connection, wanted, dataset, load(ledger))
-        data = [target / f"{wanted.dataset}.{into}" for into in wanted.formats]
-        for path, into in zip(data, wanted.formats, strict=True):
+        rows = select_rows(connection, wanted, load(ledger))
+        data = [target / f"{wanted.dataset}.{into}" for into in wanted.tables]
+        for path, into in zip(data, wanted.tables, strict=True):
             write(connection, "exported", path, into)
+        hashed = _write_lists(connection, wanted, target)
+        data += [target / f"{platform}.csv" for platform in hashed]
         changes: dict[str, int] | None = None
         first = ledger.next_number(_SEQUENCE)
         if dataset.key is not None:
-            if "parquet" not in wanted.formats:
+            if "parquet" not in wanted.tables:
                 write(connection, "exported", target / STATE, "parquet")
             old = _state(previous[1]) if previous else None
             changes = feed.compute(
@@ -218,7 +244,7 @@ def _write(
                 first_change=first,
                 replaced=_state(folder),
             )
-            for into in wanted.formats:
+            for into in wanted.tables:
                 path = target / f"{feed.CHANGES}.{into}"
                 write(connection, feed.CHANGES, path, into)
                 data.append(path)
@@ -231,10 +257,11 @@ def _write(
             "previous_release": previous[0] if previous else None,
             "created_at": timestamp(now),
             "rows": rows,
+            **({"hashed_rows": hashed} if hashed else {}),
             "changes": changes,
             "first_change_seq": first if changes and sum(changes.values()) else None,
             "files": [file_entry(path) for path in data],
-            "state": f"{wanted.dataset}.parquet" if "parquet" in wanted.formats else STATE,
+            "state": f"{wanted.dataset}.parquet" if "parquet" in wanted.tables else STATE,
         }
         (target / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return manifest
@@ -262,53 +289,49 @@ def _state(folder: Path) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _select(
-    connection: duckdb.DuckDBPyConnection, wanted: Export, dataset: Dataset, suppressed: Suppressed
-) -> int:
-    """Create the temp table ``exported``: the stable columns of the rows that may leave; return its rows."""
-    columns = ", ".join(f"t.{duck.identifier(name)}" for name in tables()[dataset.table].stable_columns)
-    parameters: dict[str, Any] = {"least": wanted.min_probability}
-    condition = "coalesce(c.match_probability, 1) >= $least"
-    if wanted.purpose != INTERNAL:
-        parameters |= {"purpose": wanted.purpose.lower()}
-        connection.register("suppressed", suppression.customers(connection, suppressed))
-        condition += " AND c.customer_id NOT IN (SELECT customer_id FROM suppressed)"
-        condition += f" AND c.customer_id IN ({_CONSENTED_ON if wanted.channel else _CONSENTED})"
-        if wanted.channel:
-            parameters |= {"channel": wanted.channel.lower()}
+def _write_lists(connection: duckdb.DuckDBPyConnection, wanted: Export, target: Path) -> dict[str, int]:
+    """Write the lists for advertisers' networks; return the rows of each."""
+    return {
+        platform: platforms.write(
+            connection, platform, "exported", {}, target / f"{platform}.csv", wanted.identifiers
+        )
+        for platform in PLATFORMS
+        if platform in wanted.formats
+    }
+
+
+def columns_of(wanted: Export) -> list[str]:
+    """Return the columns that leave: of a dataset the stable ones, or those that are named and its key.
+
+    An export of hashed lists only keeps nothing but who was in it. Raises :class:`UsageError`.
+    """
+    dataset = dataset_of(wanted)
+    known = tables()[dataset.table].stable_columns
+    key = dataset.key or "customer_id"
+    if not wanted.tables and wanted.destination is None:
+        return [key]
+    for name in wanted.columns:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"Did you mean {close!r}?" if close else f"Known: {', '.join(known)}."
+            raise UsageError(f"{dataset.table} has no column {name!r} that is exported.", hint=hint)
+    asked = wanted.columns or known
+    return [name for name in known if name in asked or name in (key, "customer_id")]
+
+
+def select_rows(connection: duckdb.DuckDBPyConnection, wanted: Export, suppressed: Suppressed) -> int:
+    """Create the temp table ``exported``: the rows that may leave, in order; return how many."""
+    dataset = dataset_of(wanted)
+    columns = ", ".join(f"t.{duck.identifier(name)}" for name in columns_of(wanted))
+    leaving = select(connection, wanted.audience, suppressed)
     connection.execute(
-        f"CREATE TEMP TABLE exported AS SELECT {columns} FROM {dataset.table} AS t "
-        f"SEMI JOIN (SELECT customer_id FROM customers AS c WHERE {condition}) AS a USING (customer_id) "
-        f"ORDER BY {', '.join(dataset.order)}",
-        parameters,
+        f"CREATE OR REPLACE TEMP TABLE exported AS SELECT {columns} FROM {dataset.table} AS t "
+        f"SEMI JOIN ({leaving.sql}) AS a ON a.customer_id = t.customer_id "
+        f"ORDER BY {', '.join(f't.{name}' for name in dataset.order)}",
+        dict(leaving.parameters),
     )
     row = connection.execute("SELECT count(*) FROM exported").fetchone()
     return int(row[0]) if row else 0
-
-
-# The newest word counts, of two at once the denial; one without a time is older than all others.
-_NEWEST: Final = (
-    "arg_max(w.state, {moment: coalesce(w.decided_at, '-infinity'::TIMESTAMPTZ), denied: w.state = 'denied'})"
-)
-
-_CONSENTED_ON: Final = f"""
-    SELECT w.customer_id FROM customer_consents AS w
-    WHERE (w.purpose IS NULL OR w.purpose = $purpose) AND (w.channel IS NULL OR w.channel = $channel)
-    GROUP BY w.customer_id HAVING {_NEWEST} = 'granted'
-"""
-
-_CONSENTED: Final = f"""
-    WITH words AS (SELECT * FROM customer_consents WHERE purpose IS NULL OR purpose = $purpose),
-    states AS (
-        SELECT asked.customer_id, asked.channel, {_NEWEST} AS state
-        FROM (SELECT DISTINCT customer_id, channel FROM words) AS asked
-        JOIN words AS w
-            ON w.customer_id = asked.customer_id AND (w.channel IS NULL OR w.channel = asked.channel)
-        GROUP BY asked.customer_id, asked.channel
-    )
-    SELECT customer_id FROM states GROUP BY customer_id
-    HAVING bool_or(state = 'granted') AND NOT bool_or(state = 'denied')
-"""
 
 
 def _commit(

@@ -6,12 +6,12 @@ r"""Settings of a workspace: ``cdp.yaml``, checked and frozen, with errors that 
 """
 
 from cdp.settings.base import duration
+from cdp.settings.exporting import DestinationSettings, ExportSettings
 from cdp.settings.load import FILE, load, parse
 from cdp.settings.model import (
     AlertSettings,
     ColumnRef,
     EventMapping,
-    ExportSettings,
     IdentitySettings,
     LimitSettings,
     OwnSettings,
@@ -27,6 +27,7 @@ __all__ = [
     "FILE",
     "AlertSettings",
     "ColumnRef",
+    "DestinationSettings",
     "EventMapping",
     "ExportSettings",
     "IdentitySettings",

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cdp.settings.base import Duration, Model, SecretName, Texts, texts
 from cdp.settings.collecting import CollectSettings, SignatureSettings
+from cdp.settings.exporting import ExportSettings
 from cdp.settings.serving import ServeSettings
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
@@ -24,7 +25,6 @@ TraitName = Literal[
     "full_name", "given_name", "surname", "title", "gender", "birth_date", "email", "phone", "street", "city",
     "region", "postcode", "country", "company", "language",
 ]  # fmt: skip
-DatasetName = Literal["customers", "id_map", "identifiers", "consents", "contact_history"]
 
 
 def _constant(given: Any) -> Any:
@@ -277,18 +277,6 @@ class SurvivorshipSettings(Model):
         default={"address": ("street", "city", "region", "postcode", "country")},
         description="Fields that move together, from one observation.",
     )
-
-
-class ExportSettings(Model):
-    """A named export."""
-
-    dataset: DatasetName = Field("customers", description="What is exported.")
-    format: Literal["parquet", "csv", "jsonl"] = Field("parquet", description="File format.")
-    purpose: str = Field(
-        min_length=1,
-        description="Only people who consent to this purpose are in it; `internal` needs no consent.",
-    )
-    min_probability: float = Field(0.0, ge=0, le=1, description="Least match probability of a customer.")
 
 
 class ReleaseSettings(Model):

@@ -62,6 +62,7 @@ def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
         ("identity.limits.<type>", "LimitSettings"),
         ("survivorship", "SurvivorshipSettings"),
         ("exports.<name>", "ExportSettings"),
+        ("exports.<name>.destination", "DestinationSettings"),
         ("release", "ReleaseSettings"),
         ("alerts", "AlertSettings"),
         ("collect", "CollectSettings"),

@@ -11,7 +11,7 @@ from cdp.errors import nearest
 from cdp.events import CHANNELS, DIRECTIONS, EVENT_TYPES
 from cdp.identifiers import check as check_identifier
 from cdp.identifiers import country, country_names
-from cdp.settings import webhook_rules
+from cdp.settings import exporting_rules, webhook_rules
 from cdp.settings.codes import CURRENCIES
 from cdp.settings.document import Path, Problem
 from cdp.settings.model import EventMapping, Settings, SourceSettings, TypeRule
@@ -62,6 +62,10 @@ def check(
         yield from _source(name, source, settings, connectors)
         yield from webhook_rules.signature(source, ("sources", name), folder)
     yield from _cron(settings.schedule)
+    for name, export in settings.exports.items():
+        yield from exporting_rules.export(name, export)
+        if exporting_rules.has_cron(export):
+            yield from _cron(export.schedule, ("exports", name, "schedule"))
     yield from _groups(settings)
     if settings.release.masked:
         yield Problem(
@@ -159,11 +163,11 @@ def _encoding(name: str, path: Path) -> Iterator[Problem]:
         yield _unknown(name, known, "encoding", path, "such as utf-8 or cp1252")
 
 
-def _cron(text: str) -> Iterator[Problem]:
+def _cron(text: str, path: Path = ("schedule",)) -> Iterator[Problem]:
     parts = text.split()
     if len(parts) != 5 or not all(_CRON_FIELD.fullmatch(part) for part in parts):
         hint = "Expected five fields, such as 0 4 * * * (each day at 4)."
-        yield Problem(("schedule",), f"{text!r} is no cron expression", hint)
+        yield Problem(path, f"{text!r} is no cron expression", hint)
 
 
 def _groups(settings: Settings) -> Iterator[Problem]:

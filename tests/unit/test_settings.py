@@ -123,14 +123,15 @@ def test_load_says_why_there_are_no_settings(tmp_path: Path, content: bytes | No
 
 def test_names_in_the_model_are_those_of_the_tables_they_name() -> None:
     from cdp.schemas import TRAITS
-    from cdp.settings.model import DatasetName, ExportSettings
+    from cdp.settings.exporting import DatasetName, FileFormat
+    from warehouse.audiences.platforms import PLATFORMS
     from warehouse.exports import DATASETS
     from warehouse.formats import FORMATS
 
     assert typing.get_args(IdentifierName) == tuple(IDENTIFIER_TYPES)
     assert typing.get_args(TraitName) == tuple(TRAITS)
     assert set(typing.get_args(DatasetName)) == set(DATASETS)
-    assert set(typing.get_args(ExportSettings.model_fields["format"].annotation)) == set(FORMATS)
+    assert set(typing.get_args(FileFormat)) == {*FORMATS, *PLATFORMS}
 
 
 def test_reading_settings_imports_nothing_heavy() -> None:

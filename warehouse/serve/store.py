@@ -1,4 +1,4 @@
-"""``serve.sqlite``: keys (hashed), sessions, the audit log, what was shared with whom."""
+"""``serve.sqlite``: keys (hashed), sessions, the audit log."""
 
 from __future__ import annotations
 
@@ -32,13 +32,7 @@ CREATE TABLE links (
 CREATE TABLE audit (
   audit_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, key_id TEXT NOT NULL, caller TEXT NOT NULL,
   action TEXT NOT NULL, subject TEXT, release TEXT, rows INTEGER);
-CREATE INDEX audit_by_subject ON audit (subject, audit_id);
-
--- What left for whom. ``purpose`` and ``rows`` as they were then.
-CREATE TABLE shares (
-  share_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, destination TEXT NOT NULL, kind TEXT NOT NULL,
-  purpose TEXT NOT NULL, segment_id TEXT, release TEXT NOT NULL, caller TEXT NOT NULL,
-  added INTEGER NOT NULL, changed INTEGER NOT NULL, removed INTEGER NOT NULL, rows INTEGER NOT NULL, detail TEXT)
+CREATE INDEX audit_by_subject ON audit (subject, audit_id)
 """
 
 _V2: Final = """

@@ -1,0 +1,156 @@
+"""Who of a release may leave, and why others may not: segment, suppression, consent, match probability.
+
+Every exporter asks here, and nowhere else: what is decided here holds for files, for lists of
+advertisers' networks, for HTTP destinations, for the API's streams and for downloads from the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cdp.errors import NotFoundError, nearest
+from cdp.settings.exporting import INTERNAL
+from warehouse import suppression
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cdp.suppression import Suppressed
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is asked for, and what for.
+
+    ``purpose`` other than ``internal`` leaves out everybody who is on the suppression list or has not consented
+    to it (on ``channel`` where one is named; else: granted on some channel, and denied on none).
+    ``min_probability`` leaves out customers whose weakest record matched with less. ``segment``: its members
+    in this release, None: all customers.
+    """
+
+    purpose: str
+    channel: str | None = None
+    min_probability: float = 0.0
+    segment: str | None = None
+
+    @property
+    def internal(self) -> bool:
+        """Whether neither consent nor the suppression list is asked."""
+        return self.purpose == INTERNAL
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A query for the ids of the customers who may leave (column ``customer_id``), with its parameters."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many of an audience may leave, and why others may not: each is counted at the first reason."""
+
+    members: int
+    suppressed: int
+    no_consent: int
+    low_probability: int
+
+    @property
+    def allowed(self) -> int:
+        """How many may leave."""
+        return self.members - self.suppressed - self.no_consent - self.low_probability
+
+
+# The newest word counts, of two at once the denial; one without a time is older than all others.
+_NEWEST: Final = (
+    "arg_max(w.state, {moment: coalesce(w.decided_at, '-infinity'::TIMESTAMPTZ), denied: w.state = 'denied'})"
+)
+
+_CONSENTED_ON: Final = f"""
+    SELECT w.customer_id FROM customer_consents AS w
+    WHERE (w.purpose IS NULL OR w.purpose = $purpose) AND (w.channel IS NULL OR w.channel = $channel)
+    GROUP BY w.customer_id HAVING {_NEWEST} = 'granted'
+"""
+
+_CONSENTED: Final = f"""
+    WITH words AS (SELECT * FROM customer_consents WHERE purpose IS NULL OR purpose = $purpose),
+    states AS (
+        SELECT asked.customer_id, asked.channel, {_NEWEST} AS state
+        FROM (SELECT DISTINCT customer_id, channel FROM words) AS asked
+        JOIN words AS w
+            ON w.customer_id = asked.customer_id AND (w.channel IS NULL OR w.channel = asked.channel)
+        GROUP BY asked.customer_id, asked.channel
+    )
+    SELECT customer_id FROM states GROUP BY customer_id
+    HAVING bool_or(state = 'granted') AND NOT bool_or(state = 'denied')
+"""
+
+_MEMBERS: Final = (
+    "SELECT customer_id FROM segment_members WHERE segment_id = $segment AND exited_release IS NULL"
+)
+_REASONS: Final = ("suppressed", "no_consent", "low_probability")
+
+
+def select(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed) -> Selection:
+    """Return the query for those who may leave. Raises :class:`NotFoundError` for an unknown segment.
+
+    ``suppressed`` is the suppression list as it stands now, not as it was when the release was made.
+    """
+    marked, parameters = _marked(connection, audience, suppressed)
+    nobody = " OR ".join(_REASONS)
+    return Selection(f"SELECT customer_id FROM ({marked}) WHERE NOT ({nobody})", parameters)
+
+
+def funnel(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed) -> Funnel:
+    """Return how many may leave, and why others may not."""
+    marked, parameters = _marked(connection, audience, suppressed)
+    row = connection.execute(
+        f"""
+        SELECT count(*), count_if(suppressed), count_if(no_consent AND NOT suppressed),
+            count_if(low_probability AND NOT no_consent AND NOT suppressed)
+        FROM ({marked})
+        """,
+        parameters,
+    ).fetchone()
+    return Funnel(*(int(count) for count in row)) if row else Funnel(0, 0, 0, 0)
+
+
+def _marked(
+    connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed
+) -> tuple[str, dict[str, Any]]:
+    """Return a query of everybody in the audience with the reasons why each may not leave."""
+    parameters: dict[str, Any] = {"least": audience.min_probability}
+    listed = consented = "false"
+    if not audience.internal:
+        parameters |= {"purpose": audience.purpose.lower()}
+        if audience.channel:
+            parameters |= {"channel": audience.channel.lower()}
+        consented = f"c.customer_id NOT IN ({_CONSENTED_ON if audience.channel else _CONSENTED})"
+        ids = suppression.customers(connection, suppressed)["customer_id"].to_pylist()
+        if ids:
+            parameters |= {"listed": ids}
+            listed = "c.customer_id IN (SELECT unnest($listed::VARCHAR[]))"
+    where = ""
+    if audience.segment is not None:
+        _check_segment(connection, audience.segment)
+        parameters |= {"segment": audience.segment}
+        where = f"WHERE c.customer_id IN ({_MEMBERS})"
+    marked = f"""
+        SELECT c.customer_id, {listed} AS suppressed, {consented} AS no_consent,
+            coalesce(c.match_probability, 1) < $least AS low_probability
+        FROM customers AS c {where}
+    """
+    return marked, parameters
+
+
+def _check_segment(connection: duckdb.DuckDBPyConnection, segment: str) -> None:
+    """Raise where the release has no such segment: nobody in it would read as `remove everybody`."""
+    known = [str(row[0]) for row in connection.execute("SELECT DISTINCT segment_id FROM segments").fetchall()]
+    if segment in known:
+        return
+    close = nearest(segment, known)
+    hint = f"Did you mean {close!r}?" if close else f"Known: {', '.join(sorted(known)) or 'none'}."
+    raise NotFoundError(f"The release has no segment {segment!r}.", hint=hint)

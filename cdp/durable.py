@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,6 +84,25 @@ def write_bytes(final: Path, data: bytes) -> None:
     """Write ``data`` to ``final`` atomically and durably."""
     with atomic_file(final) as temporary:
         temporary.write_bytes(data)
+
+
+def create_bytes(final: Path, data: bytes) -> None:
+    """Write ``data`` to ``final`` atomically and durably, unless it is there: then raises FileExistsError.
+
+    Of two who create the same file at the same moment one succeeds.
+    """
+    make_directory(final.parent)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY_SUFFIX}")
+    step(f"write {final.name}")
+    try:
+        temporary.write_bytes(data)
+        _fsync_file(temporary)
+        step(f"link {final.name}")
+        os.link(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_directory(final.parent)
+    step(f"linked {final.name}")
 
 
 @contextlib.contextmanager

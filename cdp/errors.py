@@ -42,6 +42,10 @@ class LockedError(CdpError):
     """Another run holds the workspace: wait for it, or look at the process that is named."""
 
 
+class ConflictError(CdpError):
+    """Somebody else has changed the same thing meanwhile: look at it, and make the change once more."""
+
+
 class CorruptError(CdpError):
     """A file that the ledger lists is missing or is not what was written: restore it from a backup."""
 

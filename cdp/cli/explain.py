@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from identity.explain import PairExplanation
     from warehouse.explain import Explanation
 
-_WORDS = {"phone": "phone number", "e-mail": "e-mail address"}
-
 
 @click.command("explain")
 @click.argument("left", metavar="A")
@@ -89,16 +87,6 @@ def _without(lake: Lake, ledger: Ledger, told: Explanation) -> tuple[str, ...] |
         return None
 
 
-def levels(text: str | None) -> list[dict[str, Any]]:
-    """Return the comparisons of an edge: comparison, level, weight.
-
-    >>> levels('[{"comparison": "surname", "level": "same", "weight": 5.25}]')
-    [{'comparison': 'surname', 'level': 'same', 'weight': 5.25}]
-    """
-    found: Any = json.loads(text) if text else []
-    return found if isinstance(found, list) else []
-
-
 def in_words(without: Sequence[str]) -> str:
     """Say what the two hang on.
 
@@ -109,18 +97,12 @@ def in_words(without: Sequence[str]) -> str:
     >>> in_words(["shop (user_id)"])
     'Without this user id of shop they are two people.'
     """
-    words = [_word(name) for name in without]
+    from warehouse.weights import word
+
+    words = [word(name) for name in without]
     if len(words) == 1:
         return f"Without this {words[0]} they are two people."
     return f"Without any one of these they are two people: {', '.join(words)}."
-
-
-def _word(name: str) -> str:
-    """Say what a comparison compares; identifiers are named by their namespace, as in ``shop (user_id)``."""
-    namespace, bracket, kind = name.removesuffix(")").partition(" (")
-    of = f" of {namespace}" if namespace != kind else ""
-    words = kind + of if bracket else _WORDS.get(name, name)
-    return words.replace("_", " ")
 
 
 def counterfactual(told: Explanation, without: Sequence[str] | None) -> str:
@@ -137,11 +119,12 @@ def as_data(
 ) -> dict[str, Any]:
     """Return an explanation as plain data; ``levels`` are lists whose weights sum to the match weight."""
     from warehouse.lookup import as_json
+    from warehouse.weights import parts
 
     data: dict[str, Any] = {"same_customer": told.same_customer, **as_json(told)}
     for edge in [data["weakest"], *data["path"], *data["against"], *data["held_back"]]:
         if edge is not None:
-            edge["levels"] = levels(edge["levels"])
+            edge["levels"] = parts(edge["levels"])
     data["pair"] = None if direct is None else direct.to_dict()
     data["without"] = list(without or ())
     data["counterfactual"] = counterfactual(told, without) or None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cdp.cli import waterfall
-from cdp.cli.explain import counterfactual, levels
+from cdp.cli.explain import counterfactual
 
 if TYPE_CHECKING:
     from identity.explain import PairExplanation
@@ -119,9 +119,7 @@ def _weight(edge: Edge) -> str:
 
 def _edge(edge: Edge) -> Iterator[str]:
     yield f"  {_pair(edge)}  ({edge.kind})"
-    bars = [
-        waterfall.Bar(part["comparison"], part["level"] or "", part["weight"]) for part in levels(edge.levels)
-    ]
+    bars = waterfall.bars(edge.levels)
     if len(bars) > 1:
         yield from _waterfall(bars)
     else:

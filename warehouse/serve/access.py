@@ -5,20 +5,30 @@ They are coroutines on purpose: what they do takes microseconds, and a hop to an
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 
 from warehouse.serve import keys, sessions
 from warehouse.serve.context import Serving
+from warehouse.serve.hosts import Hosts
 from warehouse.serve.releases import Reader
 from warehouse.serve.scopes import ADMIN, IDENTITY, READ, READ_PII, SEGMENTS, Caller
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf_token"
+
+
+def is_own_path(path: str) -> bool:
+    r"""Whether a path leads to a page of ours, so that a sign-in may go on to it.
+
+    >>> is_own_path("/customers/C1"), is_own_path("//evil.example"), is_own_path("/\\\\evil.example")
+    (True, False, False)
+    """
+    return path.startswith("/") and not path.startswith("//") and path.isprintable() and "\\" not in path
 
 
 class NotSignedInError(Exception):
@@ -35,12 +45,28 @@ ServingDep = Annotated[Serving, Depends(serving)]
 
 
 async def reader(serving: ServingDep) -> AsyncIterator[Reader]:
-    """Pin the current release until the answer has been made."""
-    with serving.releases.reading() as found:
+    """Pin the current release until the answer has left."""
+    releases = serving.releases
+    # Opening a new release takes a moment: in a thread, while the others read the one before.
+    found = releases.pin() if releases.is_open() else await run_in_threadpool(releases.pin)
+    try:
         yield found
+    finally:
+        releases.unpin(found)
 
 
 ReaderDep = Annotated[Reader, Depends(reader)]
+
+
+def is_https(request: Request) -> bool:
+    """Whether the browser came over TLS, which a proxy of ours ended."""
+    hosts: Hosts = request.app.state.hosts
+    return hosts.is_https(request.headers.get("host", ""))
+
+
+def session_token(request: Request) -> str | None:
+    """Return the session's cookie."""
+    return request.cookies.get(sessions.HTTPS_COOKIE if is_https(request) else sessions.COOKIE)
 
 
 def _by_key(request: Request, serving: Serving) -> Caller | None:
@@ -51,8 +77,8 @@ def _by_key(request: Request, serving: Serving) -> Caller | None:
 async def caller_of_session(request: Request) -> Caller | None:
     """Return who is signed in, or None. It only says who reads; see :func:`page_caller` for who may act."""
     serving: Serving = request.app.state.serving
-    token = request.cookies.get(sessions.COOKIE)
-    return sessions.find(serving.store, token, serving.now()) if token else None
+    token = session_token(request)
+    return sessions.find(serving.store, token, serving.now(), serving.lifetimes) if token else None
 
 
 async def _by_session(request: Request) -> Caller | None:
@@ -67,8 +93,16 @@ async def _check_csrf(request: Request, caller: Caller) -> None:
     if given is None:
         form = await request.form()
         given = str(form.get(CSRF_FIELD, ""))
-    if not hmac.compare_digest(given.encode(), (caller.csrf_token or "").encode()):
+    if not sessions.is_csrf_token(caller, given):
         raise HTTPException(403, "This form is out of date: load the page again.")
+
+
+def _admit(request: Request, serving: Serving, caller: Caller, scope: str, lacks: str) -> Caller:
+    request.state.caller = caller
+    serving.spend_request(caller)
+    if not caller.may(scope):
+        raise HTTPException(403, f"{lacks} the scope {scope!r}.")
+    return caller
 
 
 def api_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
@@ -78,9 +112,7 @@ def api_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
         caller = _by_key(request, serving) or await _by_session(request)
         if caller is None:
             raise HTTPException(401, "An API key is missing or unknown.", {"WWW-Authenticate": "Bearer"})
-        if not caller.may(scope):
-            raise HTTPException(403, f"This key lacks the scope {scope!r}.")
-        return caller
+        return _admit(request, serving, caller, scope, "This key lacks")
 
     return dependency
 
@@ -88,13 +120,11 @@ def api_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
 def page_caller(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """Return a dependency: the caller of a page, who must be signed in and have ``scope``."""
 
-    async def dependency(request: Request) -> Caller:
+    async def dependency(request: Request, serving: ServingDep) -> Caller:
         caller = await _by_session(request)
         if caller is None:
             raise NotSignedInError
-        if not caller.may(scope):
-            raise HTTPException(403, f"You lack the scope {scope!r}.")
-        return caller
+        return _admit(request, serving, caller, scope, "You lack")
 
     return dependency
 

@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
+import anyio.to_thread
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from warehouse import api, pages
 from warehouse.serve import failures
+from warehouse.serve.compression import Gzip
 from warehouse.serve.context import Serving
+from warehouse.serve.hosts import Hosts
 from warehouse.serve.problems import ProblemDetails
+from warehouse.serve.shield import Shield
+from warehouse.serve.static import Static
 
 STATIC: Final = Path(__file__).parent.parent / "static"
+# Endpoints run in threads; more of them than this would only share the same processors and memory.
+MOST_THREADS: Final = 16
+UPKEEP_SECONDS: Final = 3_600.0
 
 
-def create_app(serving: Serving) -> FastAPI:
-    """Return the application that serves a workspace."""
+class Application(FastAPI):
+    """FastAPI behind the shield, which also answers where everything else fails."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application with what stands before it."""
+        return Shield(Gzip(super().build_middleware_stack()), self.state.hosts)
+
+
+def create_app(serving: Serving, bound: str = "127.0.0.1") -> FastAPI:
+    """Return the application that serves a workspace; ``bound`` is the host that it listens on."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
+        upkeep = asyncio.create_task(_keep_up(serving))
         yield
+        upkeep.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await upkeep
         serving.close()
 
-    app = FastAPI(title="cdp", version="1", lifespan=lifespan, docs_url=None, redoc_url=None,
-                  openapi_url="/api/v1/openapi.json")  # fmt: skip
+    app = Application(
+        title="cdp",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        max_body_size=serving.settings.serve.max_body_bytes,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.serving = serving
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.state.hosts = Hosts.of(serving.settings.serve, (bound,))
+    app.mount("/static", Static(STATIC), name="static")
     app.include_router(api.router)
     app.include_router(pages.router)
     failures.add_handlers(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app
+
+
+async def _keep_up(serving: Serving) -> None:
+    """Now and then, drop what is kept no longer."""
+    while True:
+        await anyio.to_thread.run_sync(serving.keep_up)
+        await asyncio.sleep(UPKEEP_SECONDS)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -24,3 +24,15 @@ def record(
         "INSERT INTO audit (at, key_id, caller, action, subject, release, rows) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (timestamp(now), caller.key_id, caller.name, action, subject, release, rows),
     )
+
+
+_PIECE = 5_000
+
+
+def drop_old(store: Store, before: datetime) -> int:
+    """Delete lines older than ``before``, in pieces so that nobody waits for long; return how many."""
+    dropped = 0
+    query = "DELETE FROM audit WHERE at < ? AND audit_id IN (SELECT audit_id FROM audit ORDER BY audit_id LIMIT ?)"
+    while piece := store.execute(query, (timestamp(before), _PIECE)):
+        dropped += piece
+    return dropped

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cdp.lake import Lake
-from cdp.settings import Settings
-from warehouse.serve import audit, limits
+from cdp.settings import Settings, duration
+from warehouse.serve import audit, limits, sessions
+from warehouse.serve.limits import Buckets
 from warehouse.serve.releases import Reader, Releases
 from warehouse.serve.scopes import Caller
+from warehouse.serve.sessions import Lifetimes
 from warehouse.serve.store import FILE, Store
 
 
@@ -27,11 +29,18 @@ class Serving:
     store: Store
     releases: Releases
     now: Callable[[], datetime] = field(default=_now)
+    buckets: Buckets = field(default_factory=Buckets)
+
+    def __post_init__(self) -> None:
+        """Take what every request needs from the settings."""
+        self.lifetimes = Lifetimes.of(self.settings.serve)
 
     @classmethod
     def open(cls, lake: Lake, settings: Settings) -> Serving:
         """Open a workspace for serving."""
-        return cls(lake, settings, Store(lake.path(FILE)), Releases(lake))
+        chosen = settings.serve
+        releases = Releases(lake, threads=chosen.threads, memory_limit=chosen.memory)
+        return cls(lake, settings, Store(lake.path(FILE)), releases)
 
     def audit(
         self,
@@ -52,7 +61,18 @@ class Serving:
         Lists and exports call it before they answer; in pieces, where the number is not known before.
         Raises :class:`~warehouse.serve.problems.TooManyError` (429) where there are not so many left.
         """
-        limits.spend_rows(self.store, caller, rows, now=self.now(), default=limits.ROWS_PER_DAY)
+        limits.spend_rows(self.store, caller, rows, now=self.now(), default=self.settings.serve.rows_per_day)
+
+    def spend_request(self, caller: Caller) -> None:
+        """Count a request of the caller. Raises :class:`~warehouse.serve.problems.TooManyError` (429)."""
+        limits.spend_request(self.buckets, caller, self.settings.serve.requests_per_minute)
+
+    def keep_up(self) -> None:
+        """Drop what is kept no longer: old lines of the audit log, sessions that ended, counts of old days."""
+        now = self.now()
+        audit.drop_old(self.store, now - duration(self.settings.serve.keep_audit))
+        sessions.drop_ended(self.store, now)
+        limits.drop_old(self.store, now)
 
     def close(self) -> None:
         """Close what is open."""

@@ -6,6 +6,7 @@ import logging
 import secrets
 import traceback
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,11 +15,12 @@ from starlette.exceptions import HTTPException
 
 from cdp.errors import CdpError
 from warehouse.serve import problems
-from warehouse.serve.access import NotSignedInError, caller_of_session
+from warehouse.serve.access import NotSignedInError, caller_of_session, is_own_path
 from warehouse.serve.problems import Problem
 
 LOG: Final = logging.getLogger("cdp.serve")
 _MOST_FRAMES: Final = 12
+LOGGED: Final = "logged"
 
 
 class ProblemResponse(JSONResponse):
@@ -63,7 +65,9 @@ async def _to_sign_in(request: Request, error: Exception) -> Response:
     del error
     if is_fragment(request):
         return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
-    return RedirectResponse("/sign-in", 303)
+    path = request.url.path
+    goes_on = request.method == "GET" and path != "/" and is_own_path(path)
+    return RedirectResponse(f"/sign-in?next={quote(path)}" if goes_on else "/sign-in", 303)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -89,6 +93,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 def write_down(error: BaseException, error_id: str) -> None:
     """Log where an error arose: its class and the lines of code. Its message may quote personal data."""
+    error.add_note(LOGGED)
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
     places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     causes = [type(error).__name__]

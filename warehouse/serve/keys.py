@@ -10,14 +10,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cdp.errors import NotFoundError
+from cdp.errors import NotFoundError, UsageError
 from cdp.ledger import timestamp
-from warehouse.serve.scopes import ADMIN, Caller, scopes
+from warehouse.serve.scopes import ADMIN, SCOPES, Caller, scopes
 from warehouse.serve.store import Store
 
 _PREFIX: Final = "cdp"
 OWNER: Final = "owner"
+LONGEST_NAME: Final = 80
 _STANDING: Final = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a key may ask for, where it differs from the settings' ``serve`` section."""
+
+    requests_per_minute: int | None = None
+    rows_per_day: int | None = None
+
+
+_AS_ALL: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,13 @@ class Key:
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    limits: Limits = _AS_ALL
+
+    def state(self, now: datetime) -> str:
+        """Return ``active``, ``expired`` or ``revoked``."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= timestamp(now) else "active"
 
 
 def digest(secret: str) -> bytes:
@@ -38,23 +57,49 @@ def digest(secret: str) -> bytes:
 
 
 def create(
-    store: Store, name: str, wanted: Iterable[str], *, now: datetime, expires_at: datetime | None = None
+    store: Store,
+    name: str,
+    wanted: Iterable[str],
+    *,
+    now: datetime,
+    expires_at: datetime | None = None,
+    limits: Limits = _AS_ALL,
 ) -> tuple[str, str]:
-    """Make a key with these scopes; return its id and the text that a caller sends."""
+    """Make a key with these scopes; return its id and the text that a caller sends.
+
+    Raises :class:`UsageError` where the name says nothing, a scope is unknown, or the end has passed.
+    """
     granted = scopes(wanted)
+    _check(name, granted, limits, now, expires_at)
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     store.execute(
-        "INSERT INTO keys (key_id, name, hash, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO keys (key_id, name, hash, scopes, created_at, expires_at, requests_per_minute, rows_per_day) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             key_id,
-            name,
+            name.strip(),
             digest(secret),
             " ".join(sorted(granted)),
             timestamp(now),
             timestamp(expires_at) if expires_at else None,
+            limits.requests_per_minute,
+            limits.rows_per_day,
         ),
     )
     return key_id, f"{_PREFIX}_{key_id}_{secret}"
+
+
+def _check(
+    name: str, granted: frozenset[str], limits: Limits, now: datetime, expires_at: datetime | None
+) -> None:
+    if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"A key's name is 1 to {LONGEST_NAME} printable characters.")
+    if not granted:
+        raise UsageError("A key needs a scope.", hint=f"Known: {', '.join(SCOPES)}.")
+    if expires_at is not None and expires_at <= now:
+        raise UsageError("The key would have expired already.")
+    if any(limit is not None and limit < 1 for limit in (limits.requests_per_minute, limits.rows_per_day)):
+        raise UsageError("A limit is 1 or more.")
 
 
 def owner(store: Store, now: datetime) -> str:
@@ -71,11 +116,12 @@ def check(store: Store, text: str, now: datetime) -> Caller | None:
     parts = text.split("_", 2)
     if len(parts) != 3 or parts[0] != _PREFIX:
         return None
-    query = f"SELECT name, hash, scopes FROM keys WHERE key_id = ? AND {_STANDING}"
+    query = f"SELECT name, hash, scopes, requests_per_minute FROM keys WHERE key_id = ? AND {_STANDING}"
     found = store.rows(query, (parts[1], timestamp(now)))
     if not found or found[0]["hash"] is None or not hmac.compare_digest(found[0]["hash"], digest(parts[2])):
         return None
-    return Caller(parts[1], found[0]["name"], frozenset(found[0]["scopes"].split()))
+    name, _, given, limit = found[0]
+    return Caller(parts[1], name, frozenset(given.split()), requests_per_minute=limit)
 
 
 def revoke(store: Store, key_id: str, now: datetime) -> None:
@@ -91,6 +137,9 @@ def revoke(store: Store, key_id: str, now: datetime) -> None:
 
 def listed(store: Store) -> list[Key]:
     """Return all keys, oldest first."""
-    columns = "key_id, name, scopes, created_at, expires_at, revoked_at"
+    columns = "key_id, name, scopes, created_at, expires_at, revoked_at, requests_per_minute, rows_per_day"
     rows = store.rows(f"SELECT {columns} FROM keys ORDER BY created_at, key_id")
-    return [Key(row[0], row[1], tuple(row[2].split()), *row[3:]) for row in rows]
+    return [
+        Key(row[0], row[1], tuple(row[2].split()), row[3], row[4], row[5], Limits(row[6], row[7]))
+        for row in rows
+    ]

@@ -1,15 +1,75 @@
-"""How much a key may ask for: requests a minute, rows a day."""
+"""How much a caller may ask for: requests a minute, rows a day, attempts to sign in."""
 
 from __future__ import annotations
 
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from cdp.ledger import timestamp
 from warehouse.serve.problems import TooManyError
 from warehouse.serve.scopes import Caller
 from warehouse.serve.store import Store
 
-ROWS_PER_DAY: Final = 50_000_000
+SIGN_IN_ATTEMPTS: Final = 20
+SIGN_IN_PER_MINUTE: Final = 4
+_MOST_BUCKETS: Final = 20_000
+_KEEP_DAYS: Final = 35
+
+
+class Buckets:
+    """A token bucket per name: so many at once, refilled so many a minute. Kept in memory, of this process.
+
+    >>> buckets = Buckets(clock=lambda: 0.0)
+    >>> [buckets.take("key", per_minute=2) for _ in range(3)]
+    [0.0, 0.0, 30.0]
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str, *, per_minute: float, at_once: float | None = None, cost: float = 1.0) -> float:
+        """Take ``cost`` from a bucket; return 0, or in how many seconds there will be enough."""
+        most, rate = at_once or per_minute, per_minute / 60
+        now = self._clock()
+        with self._lock:
+            left, then = self._left.get(name, (most, now))
+            left = min(most, left + (now - then) * rate)
+            if left < cost:
+                return (cost - left) / rate
+            self._left[name] = left - cost, now
+            self._left.move_to_end(name)
+            if len(self._left) > _MOST_BUCKETS:
+                self._left.popitem(last=False)
+        return 0.0
+
+
+def spend_request(buckets: Buckets, caller: Caller, default: int) -> None:
+    """Count a request. Raises :class:`TooManyError` where the minute's are used up."""
+    limit = caller.requests_per_minute or default
+    wait = buckets.take(caller.key_id, per_minute=limit)
+    if wait:
+        raise TooManyError(f"This key may ask {limit:,} times a minute.", seconds=math.ceil(wait))
+
+
+def check_sign_in(buckets: Buckets, address: str, *, failed: bool) -> None:
+    """Count an attempt to sign in that ``failed``; before one, only look whether too many have.
+
+    Raises :class:`TooManyError`. Attempts count by the client's network address.
+    """
+    wait = buckets.take(
+        f"sign-in {address}",
+        per_minute=SIGN_IN_PER_MINUTE,
+        at_once=SIGN_IN_ATTEMPTS,
+        cost=1.0 if failed else 0.0,
+    )
+    if wait:
+        raise TooManyError("Too many attempts to sign in.", seconds=math.ceil(wait))
 
 
 def spend_rows(store: Store, caller: Caller, rows: int, *, now: datetime, default: int) -> None:
@@ -29,10 +89,15 @@ def spend_rows(store: Store, caller: Caller, rows: int, *, now: datetime, defaul
                 seconds=_seconds_to_midnight(now),
             )
         store.execute(
-            "INSERT INTO spent_rows VALUES (?, ?, ?) "
+            "INSERT INTO spent_rows (key_id, day, rows) VALUES (?, ?, ?) "
             "ON CONFLICT (key_id, day) DO UPDATE SET rows = rows + excluded.rows",
             (caller.key_id, day, rows),
         )
+
+
+def drop_old(store: Store, now: datetime) -> None:
+    """Forget the counts of days long gone."""
+    store.execute("DELETE FROM spent_rows WHERE day < ?", (timestamp(now - timedelta(days=_KEEP_DAYS))[:10],))
 
 
 def _seconds_to_midnight(now: datetime) -> int:

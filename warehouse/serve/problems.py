@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from cdp.errors import CdpError, LockedError, NotFoundError, UsageError
+from cdp.errors import CdpError, ConflictError, LockedError, NotFoundError, UsageError
 
 MEDIA_TYPE: Final = "application/problem+json"
 NOT_READY_SECONDS: Final = 30
@@ -88,7 +88,7 @@ def of_error(error: CdpError) -> Problem | None:
         return Problem(404, error.message, error.hint)
     if isinstance(error, UsageError):
         return Problem(422, error.message, error.hint)
-    if isinstance(error, LockedError):
+    if isinstance(error, LockedError | ConflictError):
         return Problem(409, error.message, error.hint)
     return None
 

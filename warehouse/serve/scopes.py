@@ -55,6 +55,8 @@ class Caller:
     scopes: frozenset[str]
     csrf_token: str | None = None
     """Of a session: what its forms must send along. None for an API key, which no browser sends by itself."""
+    requests_per_minute: int | None = None
+    """Of a key with a limit of its own."""
 
     def may(self, scope: str) -> bool:
         """Whether the caller has a scope."""

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 
 _EVENT_ORDER: Final = "e.occurred_at, e.source, e.event_id, e.event_type, e.raw_row, e.file_id"
+_STAGES: Final = (
+    "identity", "money", "contacts", "consent", "measure_lifecycle", "measure_rfm", "measure_acts",
+    "measure_channels", "measure_campaigns", "measure_profit", "measure_tickets", "customers",
+    "measure_summaries", "behaviour",
+)  # fmt: skip
 _AMOUNT_BASE: Final = "try_cast(e.amount * rates.rate AS DECIMAL(18, 4)) AS amount_base"
 
 
@@ -144,7 +149,7 @@ def _fill(
     _select_events(connection)
     _sql(connection, "rates")
     _store_events(connection)
-    for name in ("identity", "money", "contacts", "consent", "customers", "behaviour"):
+    for name in _STAGES:
         _sql(connection, name)
     search_index.fill(connection)
     _create_views(connection)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from warehouse.dictionary_measures import CUSTOMER_MEASURES, MEASURES
+
 CUSTOMERS: Final = """
 customers | table | One row per profile: the golden values of one person, with value, lifecycle and consent
 customer_id      | VARCHAR!      | none   | no  | permanent id of the profile; a merged one redirects (customer_redirects)
@@ -258,4 +260,4 @@ customer_no | INTEGER! | none | yes | number of the profile in this release
 customer_id | VARCHAR! | none | no  | the profile
 """
 
-BLOCKS: Final = (CUSTOMERS, IDENTITY, EVENTS, SERVING, SEARCH)
+BLOCKS: Final = (CUSTOMERS.rstrip() + CUSTOMER_MEASURES, IDENTITY, EVENTS, MEASURES, SERVING, SEARCH)

@@ -14,6 +14,8 @@ from cdp.errors import CorruptError, UsageError
 from cdp.events import ENGAGEMENT_TYPES, UNATTENDED_OUTCOMES
 from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, HELD_BACK, ID_MAP, RECORD_IDENTIFIERS, TIMESTAMP
 from cdp.stored import EventFiles
+from warehouse.measures.given import MeasureInputs
+from warehouse.measures.given import register as register_measures
 
 if TYPE_CHECKING:
     import duckdb
@@ -99,6 +101,7 @@ class BuildInputs:
     id_changes: TableInput = field(default_factory=ID_CHANGES.empty_table)
     quality: TableInput = field(default_factory=QUALITY.empty_table)
     rates: TableInput = field(default_factory=RATES.empty_table)
+    measures: MeasureInputs = field(default_factory=MeasureInputs)
     workspace: str | None = None
     default_region: str | None = None
     base_currency: str | None = None
@@ -213,3 +216,4 @@ def register(connection: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None
     connection.register("input_grouped", pa.table({"sources": sources}))
     connection.register("input_engagement", pa.table({"event_type": sorted(ENGAGEMENT_TYPES)}))
     connection.register("input_unattended", pa.table({"outcome": sorted(UNATTENDED_OUTCOMES)}))
+    register_measures(connection, inputs.measures)

@@ -123,6 +123,18 @@ exports:
   ads: {{dataset: customers, format: csv, purpose: marketing, min_probability: 0.95}}
 
 release: {{keep: 2, masked: false}}
+
+# The orders here span six weeks: who has not bought for two of them is lapsing, for five has lapsed.
+lifecycle: {{lapsing: 14d, lapsed: 35d}}
+
+# What serving a customer costs, in pounds, and what the goods leave: cost_to_serve and profit follow.
+costs:
+  contact: {{email: 0.80, sms: 0.60, social: 0.90, phone: 1.50, support: 3.20}}
+  event: {{email_sent: 0.002, sms_sent: 0.045, message_sent: 0.06, ticket_escalated: 9.50}}
+  call_minute: 0.55
+  order: 4.20
+  refund: 6.00
+  margin: 42%
 """
 
 

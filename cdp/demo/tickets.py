@@ -47,7 +47,7 @@ class _HelpDesk:
             "team": agent.team,
             "agent": None,
             "priority": pick(rng, ("low", "normal", "normal", "high")),
-            "level": 1,
+            "level": 0,
             "product": pick(rng, PRODUCTS).sku,
             "channel": pick(rng, ("email", "phone", "web", "chat")),
             "tags": ["demo", person.country.code.lower()],
@@ -56,7 +56,7 @@ class _HelpDesk:
         ticket["agent"] = {"id": agent.agent_id, "name": agent.name}
         if rng.random() < 0.16:
             time += 3600 + rng.random() * 40_000
-            level = 2 + int(rng.random() * 2)
+            level = 1 + int(rng.random() * 2)
             ticket |= {
                 "event_id": f"T-{self.number}/2",
                 "event": "escalated",

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from cdp.settings.base import Duration, Model, SecretName, Texts, texts
 from cdp.settings.collecting import CollectSettings, SignatureSettings
 from cdp.settings.exporting import ExportSettings
+from cdp.settings.measures import CostSettings, LifecycleSettings, MeasureSettings
 from cdp.settings.serving import ServeSettings
 
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
@@ -284,7 +285,8 @@ class ReleaseSettings(Model):
 
     keep: int = Field(2, ge=2, description="How many releases stay.")
     masked: bool = Field(
-        False, description="Reserved for a copy without direct personal data; only false is accepted yet."
+        False,
+        description="Also build a copy without direct personal data, for SQL of those who may not see them.",
     )
 
 
@@ -323,6 +325,16 @@ class Settings(Model):
         default_factory=CollectSettings, description="The collector (`cdp collect`)."
     )
     serve: ServeSettings = Field(default_factory=ServeSettings, description="The server (`cdp serve`).")
+    lifecycle: LifecycleSettings = Field(
+        default_factory=LifecycleSettings, description="When a customer is lapsing, and lapsed."
+    )
+    measures: MeasureSettings = Field(
+        default_factory=MeasureSettings, description="Windows of responses, replies and attribution."
+    )
+    costs: CostSettings = Field(
+        default_factory=CostSettings,
+        description="What serving a customer costs, in the workspace's currency.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -68,6 +68,9 @@ def _sections(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
         ("collect", "CollectSettings"),
         ("serve", "ServeSettings"),
         ("sources.<name>.signature", "SignatureSettings"),
+        ("lifecycle", "LifecycleSettings"),
+        ("measures", "MeasureSettings"),
+        ("costs", "CostSettings"),
     ):
         yield path, f"`{path}`", definitions[name]
 

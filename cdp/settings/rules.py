@@ -11,7 +11,7 @@ from cdp.errors import nearest
 from cdp.events import CHANNELS, DIRECTIONS, EVENT_TYPES
 from cdp.identifiers import check as check_identifier
 from cdp.identifiers import country, country_names
-from cdp.settings import exporting_rules, webhook_rules
+from cdp.settings import exporting_rules, measure_rules, webhook_rules
 from cdp.settings.codes import CURRENCIES
 from cdp.settings.document import Path, Problem
 from cdp.settings.model import EventMapping, Settings, SourceSettings, TypeRule
@@ -67,10 +67,7 @@ def check(
         if exporting_rules.has_cron(export):
             yield from _cron(export.schedule, ("exports", name, "schedule"))
     yield from _groups(settings)
-    if settings.release.masked:
-        yield Problem(
-            ("release", "masked"), "given true, expected false: masked copies are not built yet", None
-        )
+    yield from measure_rules.check(settings)
 
 
 def _own(settings: Settings) -> Iterator[Problem]:

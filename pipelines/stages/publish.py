@@ -14,6 +14,7 @@ from pipelines.workspace import RATES
 from warehouse import release as releases
 from warehouse.inputs import ID_CHANGES, JUDGEMENTS, REDIRECTS, BuildInputs
 from warehouse.inputs import RATES as RATES_SCHEMA
+from warehouse.measures.given import of_settings
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ def input_digest(session: Session, generation: Generation, profiles: customers.P
         profiles.path,
         settings.workspace,
         settings.release.masked,
+        settings.lifecycle,
+        settings.measures,
+        settings.costs,
+        # Lifecycle stages are as of the day: without anything new, tomorrow's release says other things.
+        session.now.date().isoformat(),
         rates.read_bytes().hex() if rates.is_file() else None,
         digests.code("warehouse"),
     )
@@ -61,6 +67,7 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
             now=session.now,
             run_id=session.run_id,
             keep=session.settings.release.keep,
+            masked=session.settings.release.masked,
         )
         counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}
         advance(1)
@@ -95,6 +102,7 @@ def _inputs(
         digest=digest,
         generation=generation.generation,
         workspace=settings.workspace.name,
+        measures=of_settings(settings),
         default_region=settings.workspace.region or None,
         base_currency=settings.workspace.currency or None,
     )

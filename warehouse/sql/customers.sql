@@ -49,6 +49,10 @@ SELECT
     coalesce(t.open_tickets, 0) AS open_tickets,
     coalesce(t.escalations, 0) AS escalations,
     c.* EXCLUDE (customer_no),
+    rfm.* EXCLUDE (customer_no),
+    coalesce(life.lifecycle_stage, CASE WHEN NOT is_anonymous THEN 'lead' END) AS lifecycle_stage,
+    CASE WHEN life.customer_no IS NOT NULL THEN life.lifecycle_since WHEN NOT is_anonymous THEN p.first_seen_at END AS lifecycle_since,
+    profit.* EXCLUDE (customer_no),
     coalesce(w.consent_marketing_email, 'unknown') AS consent_marketing_email,
     coalesce(w.consent_marketing_sms, 'unknown') AS consent_marketing_sms,
     coalesce(w.consent_marketing_phone, 'unknown') AS consent_marketing_phone,
@@ -62,9 +66,12 @@ LEFT JOIN (
     SELECT customer_id, list(DISTINCT type ORDER BY type) AS identifier_types FROM customer_identifiers GROUP BY customer_id
 ) AS reached ON reached.customer_id = p.customer_id
 LEFT JOIN customer_places AS places ON places.customer_no = p.customer_no
-LEFT JOIN customer_channels AS channels ON channels.customer_no = p.customer_no
+LEFT JOIN profile_channels AS channels ON channels.customer_no = p.customer_no
 LEFT JOIN customer_value AS v ON v.customer_no = p.customer_no
 LEFT JOIN customer_tickets AS t ON t.customer_no = p.customer_no
 LEFT JOIN customer_contacts AS c ON c.customer_no = p.customer_no
+LEFT JOIN customer_rfm AS rfm ON rfm.customer_no = p.customer_no
+LEFT JOIN customer_lifecycle AS life ON life.customer_no = p.customer_no
+LEFT JOIN customer_profit AS profit ON profit.customer_no = p.customer_no
 LEFT JOIN customer_consent_columns AS w ON w.customer_no = p.customer_no
 ORDER BY p.customer_id;

@@ -4,3 +4,4 @@ CREATE UNIQUE INDEX records_by_key ON customer_records (record_key);
 CREATE INDEX records_by_customer ON customer_records (customer_id);
 CREATE INDEX identifiers_by_value ON customer_identifiers (value);
 CREATE INDEX identifiers_by_customer ON customer_identifiers (customer_id);
+CREATE INDEX tickets_by_customer ON tickets (customer_id);

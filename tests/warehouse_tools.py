@@ -155,10 +155,12 @@ def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> 
     return row
 
 
-def publish_into(lake: Lake, inputs: BuildInputs, *, now: datetime = NOW, keep: int = 2) -> Release:
+def publish_into(
+    lake: Lake, inputs: BuildInputs, *, now: datetime = NOW, keep: int = 2, masked: bool = False
+) -> Release:
     lake.root.mkdir(parents=True, exist_ok=True)
     with Ledger(lake.ledger_path) as ledger:
-        return publish(lake, ledger, inputs, now=now, run_id="run", keep=keep)
+        return publish(lake, ledger, inputs, now=now, run_id="run", keep=keep, masked=masked)
 
 
 def customers_table(names: Mapping[str, str]) -> list[Row]:

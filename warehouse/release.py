@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CURRENT: Final = "CURRENT"
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "cdp.duckdb"
+MASKED_DATABASE: Final = "cdp.masked.duckdb"
 KEEP: Final = 2
 _SEQUENCE: Final = "release"
 
@@ -59,6 +60,12 @@ class Release:
     def database(self) -> Path:
         """The DuckDB file."""
         return self.folder / DATABASE
+
+    @property
+    def masked_database(self) -> Path | None:
+        """The masked copy, where ``release: masked`` had it built."""
+        listed = any(entry["name"] == MASKED_DATABASE for entry in self.manifest.get("files", ()))
+        return self.folder / MASKED_DATABASE if listed else None
 
     def open(
         self, *, threads: int = 1, memory_limit: str = "500MB", temp_directory: Path | None = None
@@ -127,10 +134,12 @@ def publish(
     now: datetime,
     run_id: str,
     keep: int = KEEP,
+    masked: bool = False,
     resources: Resources = DEFAULT_RESOURCES,
 ) -> Release:
     """Build, verify and publish a release from ``inputs``, then retire the oldest beyond ``keep``.
 
+    ``masked`` builds the copy for those who may not see personal data, too (:mod:`warehouse.masked_copy`).
     The caller holds the writer lock. Raises :class:`cdp.errors.RunFailedError` where the build does
     not add up; the release that was served stays.
     """
@@ -139,6 +148,7 @@ def publish(
     version = new_version(ledger, now)
     with durable.atomic_directory(lake.releases / version) as folder:
         manifest = _build(folder, inputs, version, now, resources)
+        manifest["files"] += _masking(folder, resources, masked=masked)
         manifest |= {
             "previous_release": previous.version if previous else None,
             "input_digest": inputs.digest,
@@ -192,6 +202,20 @@ def _build(
         "rows": dict(report.table_rows),
         "files": [file_entry(report.path)],
     }
+
+
+def _masking(folder: Path, resources: Resources, *, masked: bool) -> list[dict[str, Any]]:
+    """Write the key of the release's tokens and, where wanted, the masked copy; return its entry.
+
+    The key is in no list: who hands on what the manifest lists shall not hand on the key.
+    """
+    from warehouse.masked_copy import build_masked
+    from warehouse.masking import new_tokens
+
+    tokens = new_tokens(folder)
+    return (
+        [file_entry(build_masked(folder / DATABASE, folder, tokens, resources=resources))] if masked else []
+    )
 
 
 def file_entry(path: Path) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
             run_id=session.run_id,
             keep=session.settings.release.keep,
             masked=session.settings.release.masked,
+            masked=session.settings.release.masked,
         )
         counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}
         advance(1)

@@ -48,7 +48,7 @@ def release(tmp_path_factory):
         text = FREE.format(name=name, email=email)
         for times in range(30):  # enough of each for every way to compress a column
             flag = "unreadable" if times else None
-            events.append(event(  # noqa: PERF401 - as long as this it reads better
+            events.append(event(
                 f"{number}-{times}" if times else number, key, at=n + times / 50, subject=text, agent=f"agent {name}",
                 properties=json.dumps({"note": text, email: name}, ensure_ascii=False), occurred_text=text,
                 reference=f"order-of-{number}", latitude=51.123456, longitude=-0.654321, time_flag=flag,
@@ -145,14 +145,20 @@ def test_the_copy_says_what_its_columns_are_and_finds_as_fast(both):
 
 def test_tokens_join_what_the_values_join(both):
     queries = (
-        "SELECT count(*), count(DISTINCT e.customer_id) FROM match_evidence e, customer_records r "
-        "WHERE r.record_key = e.left_record",
+        (
+            "SELECT count(*), count(DISTINCT e.customer_id) FROM match_evidence e, customer_records r "
+            "WHERE r.record_key = e.left_record"
+        ),
         "SELECT count(*) FROM contact_history JOIN customer_records USING (record_key, customer_id)",
-        "WITH h AS (SELECT unnest(identifiers) AS i, event_id FROM contact_history) "
-        "SELECT count(*), count(DISTINCT h.event_id) FROM h, customer_identifiers c "
-        "WHERE c.type = i.type AND c.value = i.value",
-        "WITH c AS (SELECT value, unnest(record_keys) AS k FROM customer_identifiers) "
-        "SELECT count(DISTINCT value), count(DISTINCT k) FROM c",
+        (
+            "WITH h AS (SELECT unnest(identifiers) AS i, event_id FROM contact_history) "
+            "SELECT count(*), count(DISTINCT h.event_id) FROM h, customer_identifiers c "
+            "WHERE c.type = i.type AND c.value = i.value"
+        ),
+        (
+            "WITH c AS (SELECT value, unnest(record_keys) AS k FROM customer_identifiers) "
+            "SELECT count(DISTINCT value), count(DISTINCT k) FROM c"
+        ),
     )
     for query in queries:
         full, masked = (connection.execute(query).fetchall() for connection in both)

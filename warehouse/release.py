@@ -172,6 +172,7 @@ def publish(
 def _build(
     folder: Path, inputs: BuildInputs, version: str, now: datetime, resources: Resources
 ) -> dict[str, Any]:
+    from warehouse import profile_index
     from warehouse.build import build
     from warehouse.tables import CONTRACT_VERSION, SCHEMA_VERSION
     from warehouse.verify import verify
@@ -186,6 +187,7 @@ def _build(
         temp_directory=spill,
     ) as connection:
         verify(connection, report)
+        profile_index.write(connection, folder / profile_index.FILE)
     durable.remove(spill)
     return {
         "version": version,
@@ -200,7 +202,7 @@ def _build(
             "unattributed": report.table_rows["unattributed"],
         },
         "rows": dict(report.table_rows),
-        "files": [file_entry(report.path)],
+        "files": [file_entry(report.path), file_entry(folder / profile_index.FILE)],
     }
 
 

@@ -12,11 +12,16 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cdp.errors import CdpError, CorruptError
 from cdp.lake import Lake
+from warehouse import profile_index
 from warehouse import release as releases
+from warehouse.masking import Tokens, tokens_of
+from warehouse.profile_index import ProfileIndex
+from warehouse.profile_lookup import FromIndex
 from warehouse.release import CURRENT, DATABASE, Release
 from warehouse.serve.problems import NotReadyError
 
@@ -46,6 +51,17 @@ class Reader:
     def version(self) -> str:
         """Name of the release."""
         return self.release.version
+
+    @cached_property
+    def profiles(self) -> FromIndex | None:
+        """The release's index of profiles; None for one that was published before there were any."""
+        path = self.release.folder / profile_index.FILE
+        return FromIndex(ProfileIndex(path)) if path.is_file() else None
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What stands for values that a caller may not see, in this release."""
+        return tokens_of(self.release.folder)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:

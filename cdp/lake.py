@@ -26,7 +26,7 @@ CONFIG_FILE = "cdp.yaml"
 ZONES = ("landing", "events", "identity", "releases", "exports")
 WAL = "landing/wal"
 """What the collector has acknowledged and not yet landed: no ledger lists it, and no sweep touches it."""
-SWEPT = ("landing/raw", "landing/quarantine", "events", "identity")
+SWEPT = ("landing/raw", "landing/quarantine", "events", "identity", "history")
 
 
 @dataclass(frozen=True)

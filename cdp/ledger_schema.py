@@ -160,8 +160,9 @@ FROM event_files AS e LEFT JOIN packs AS p USING (pack_id)
 """
 
 # Audiences that are delivered over HTTP. ``destination``: an export's name and a hash of the address.
-# ``delivered``: what it has of each key; ``digest`` of the row, NULL while ``pending`` (added, changed, removed) is
-# on its way, so that a run that died knows what the destination may have or lack. ``in_flight``: hash of that batch.
+# ``delivered``: what it has of each key: ``digest`` of the row that it acknowledged last (NULL: none yet), and
+# ``pending`` while something else is on its way, so that a run after one that died knows what the destination may
+# have or lack. ``in_flight``: hash of that batch, whose number is ``next_batch``.
 # ``done``: release and definition that it has been given whole. ``rejected``: rows that it refused.
 # ``shares``: what left for whom, by whatever way; purpose and counts as they were then.
 _V6 = """
@@ -169,8 +170,8 @@ CREATE TABLE destinations (
   destination TEXT PRIMARY KEY, export TEXT NOT NULL, next_batch INTEGER NOT NULL, in_flight TEXT, done TEXT)
   WITHOUT ROWID;
 CREATE TABLE delivered (
-  destination TEXT NOT NULL, key TEXT NOT NULL, digest TEXT, pending TEXT, PRIMARY KEY (destination, key),
-  CHECK ((digest IS NULL) = (pending IS NOT NULL))) WITHOUT ROWID;
+  destination TEXT NOT NULL, key TEXT NOT NULL, digest TEXT, pending INTEGER NOT NULL,
+  PRIMARY KEY (destination, key), CHECK (digest IS NOT NULL OR pending)) WITHOUT ROWID;
 CREATE TABLE rejected (
   destination TEXT NOT NULL, key TEXT NOT NULL, op TEXT NOT NULL, digest TEXT NOT NULL, rejected_at TEXT NOT NULL,
   status INTEGER NOT NULL, PRIMARY KEY (destination, key)) WITHOUT ROWID;
@@ -183,4 +184,15 @@ CREATE TABLE shares (
 CREATE INDEX shares_by_name ON shares (name, share_id)
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6)
+# Segments over releases. ``segment_history``: the file of all stays so far, one row once there are any; the file
+# before it is ``retired``. ``segment_sizes``: a row per segment and release, for ever.
+_V7 = """
+CREATE TABLE segment_history (
+  release TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, rows INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE segment_sizes (
+  segment_id TEXT NOT NULL, release TEXT NOT NULL, released_at TEXT NOT NULL, rule_version INTEGER NOT NULL,
+  size INTEGER NOT NULL, entered INTEGER NOT NULL, exited INTEGER NOT NULL, merged INTEGER NOT NULL,
+  PRIMARY KEY (segment_id, release)) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)

@@ -23,6 +23,7 @@ from cdp.lock import reading
 from connectors.collector import wal
 from pipelines import models
 from pipelines.workspace import RATES
+from warehouse.segments import files as segment_files
 
 MANIFEST = "backup.json"
 SERVE = "serve.sqlite"
@@ -115,11 +116,13 @@ def _copy_unlanded(lake: Lake, into: Path) -> dict[str, int]:
 def _listed(workspace: Path, into: Path) -> Iterator[str]:
     """Yield what people wrote, and the landed files that the copied ledger lists."""
     yield from (name for name in WRITTEN if (workspace / name).is_file())
+    yield from segment_files.listed(Lake(workspace))
     with Ledger(into / Lake(workspace).ledger_path.name, read_only=True) as ledger:
         for row in ledger.rows("SELECT DISTINCT path FROM stored_files ORDER BY path"):
             yield row["path"]
         # A model could be estimated again, but not the same one: a restored workspace keeps its customers.
         yield from models.listed(ledger)
+        yield from (row["path"] for row in ledger.rows("SELECT path FROM segment_history"))
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -46,6 +46,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
         yield _release(lake, ledger)
         yield _orphans(lake, ledger)
         yield _segments(lake)
+        yield from _customer_segments(lake, ledger)
         yield _runs(ledger)
 
 
@@ -241,6 +242,27 @@ def _segments(lake: Lake) -> Finding:
         "Put each back into cdp.yaml under the very name it had, with its connector, and cdp run. While it is "
         "disabled its events land but nobody sees them: leave it enabled if they are to count.",
     )
+
+
+def _customer_segments(lake: Lake, ledger: Ledger) -> Iterator[Finding]:
+    from pipelines.stages.land import file_problem
+    from warehouse.segments import files
+    from warehouse.segments.fields import known_fields
+
+    rows = ledger.rows("SELECT path, rows, size FROM segment_history")
+    wrong = [p for row in rows if (p := file_problem(lake, row["path"], rows=row["rows"], size=row["size"]))]
+    catalogue = files.read(lake, known_fields())
+    if wrong:
+        advice = "Who entered and left cannot be made again: restore the file from a backup."
+        yield Finding("segments", "wrong", " ".join(wrong), advice)
+    elif catalogue.segments:
+        yield Finding("segments", "ok", f"{len(catalogue.rules):,} in use; their history is as written")
+    for segment in catalogue.segments.values():
+        if segment.problem:
+            text = f"{segment.segment_id}: {segment.problem}"
+            yield Finding(
+                "segments", "wrong", text, "Correct the file; until then its members stay as they were."
+            )
 
 
 def _runs(ledger: Ledger) -> Finding:

@@ -20,7 +20,7 @@ GRACE = timedelta(hours=1)
 
 _NEEDED = """
 SELECT path FROM stored_files UNION SELECT path FROM stored_events WHERE current
-UNION SELECT path FROM retired WHERE retired_at > ?
+UNION SELECT path FROM segment_history UNION SELECT path FROM retired WHERE retired_at > ?
 """
 
 

@@ -18,6 +18,7 @@ from warehouse import inputs as build_inputs
 from warehouse import search_index
 from warehouse.inputs import BuildInputs
 from warehouse.release import DATABASE, DEFAULT_RESOURCES, Resources
+from warehouse.segments import history as segment_history
 from warehouse.tables import (
     CONTRACT_VERSION,
     SCHEMA_VERSION,
@@ -153,6 +154,7 @@ def _fill(
         _sql(connection, name)
     search_index.fill(connection)
     _create_views(connection)
+    segment_history.fill(connection, inputs.segments, version, now)
     # In one transaction: else each of the 300 comments is flushed on its own.
     texts = [statement for table in tables().values() for statement in comments(table)]
     connection.execute(";\n".join(["BEGIN", *texts, "COMMIT"]))

@@ -192,13 +192,18 @@ SERVING: Final = """
 segments | table | One row per version of a segment's rule
 segment_id   | VARCHAR!    | none | no  | name of the segment
 rule_version | INTEGER!    | none | no  | version of its rule
-rule         | VARCHAR!    | none | no  | rule tree, JSON
+rule         | VARCHAR!    | direct | no | rule tree, JSON; it may hold the values that it looks for
 created_at   | TIMESTAMPTZ | none | yes | when this version was saved
-size         | BIGINT      | none | no  | members in this release
+size         | BIGINT      | none | no  | members in this release; NULL of older versions
+name         | VARCHAR     | none | no  | name for people
+description  | VARCHAR     | none | no  | what it is for
+author       | VARCHAR     | none | no  | who saved this version
+archived     | BOOLEAN     | none | no  | out of use since this version
+problem      | VARCHAR     | none | no  | why the newest version cannot be used; its members then stay as they were
 
 segment_members | table | One row per stay of a profile in a segment
 segment_id      | VARCHAR! | none | no  | the segment
-rule_version    | INTEGER! | none | no  | version of its rule
+rule_version    | INTEGER! | none | no  | version of its rule when it entered
 customer_id     | VARCHAR! | none | no  | the member
 entered_release | VARCHAR! | none | yes | release in which it entered
 exited_release  | VARCHAR  | none | yes | release in which it left; NULL = still a member
@@ -245,7 +250,7 @@ SEARCH: Final = """
 search_words | table | One row per word by which somebody may be looked for, folded: without case, accents and apostrophes
 word_no   | INTEGER!  | none   | no | number of the word, in their order
 word      | VARCHAR!  | direct | no | the word; of a telephone number # and its digits backwards
-length    | UTINYINT! | none   | no | characters
+length    | UTINYINT! | none   | no | characters; 0 for a telephone number
 letters   | BIGINT!   | direct | no | set of its letters, a bit each
 sound     | VARCHAR!  | direct | no | how it sounds, roughly
 customers | INTEGER!  | none   | no | profiles that have it

@@ -16,6 +16,7 @@ from cdp.schemas import CLUSTERS, EVENTS, EVIDENCE, HELD_BACK, ID_MAP, RECORD_ID
 from cdp.stored import EventFiles
 from warehouse.measures.given import MeasureInputs
 from warehouse.measures.given import register as register_measures
+from warehouse.segments.history import SegmentInputs
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,6 +103,7 @@ class BuildInputs:
     quality: TableInput = field(default_factory=QUALITY.empty_table)
     rates: TableInput = field(default_factory=RATES.empty_table)
     measures: MeasureInputs = field(default_factory=MeasureInputs)
+    segments: SegmentInputs = field(default_factory=SegmentInputs)
     workspace: str | None = None
     default_region: str | None = None
     base_currency: str | None = None

@@ -7,6 +7,7 @@ A release appears whole (built beside its place, verified, renamed), then the le
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -143,9 +144,12 @@ def publish(
     The caller holds the writer lock. Raises :class:`cdp.errors.RunFailedError` where the build does
     not add up; the release that was served stays.
     """
+    from warehouse.segments import history
+
     recover(lake, ledger)
     previous = find_current(lake)
     version = new_version(ledger, now)
+    inputs = dataclasses.replace(inputs, segments=history.inputs(lake, ledger))
     with durable.atomic_directory(lake.releases / version) as folder:
         manifest = _build(folder, inputs, version, now, resources)
         manifest["files"] += _masking(folder, resources, masked=masked)
@@ -156,6 +160,8 @@ def publish(
             "run_id": run_id,
         }
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    database = lake.releases / version / DATABASE
+    kept = history.keep(lake, database, version)
     summary = json.dumps({"rows": manifest["rows"], "events": manifest["events"]})
     with ledger.transaction("publish release"):
         ledger.execute(
@@ -163,6 +169,7 @@ def publish(
             "VALUES (?, ?, ?, ?, ?, ?)",
             (version, inputs.digest, inputs.generation, timestamp(now), run_id, summary),
         )
+        history.list_kept(ledger, database, version, kept, now)
         ledger.advance(_SEQUENCE, ledger.next_number(_SEQUENCE) + 1)
     durable.write_bytes(lake.releases / CURRENT, f"{version}\n".encode())
     retire(lake, ledger, keep=keep)

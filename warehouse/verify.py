@@ -41,6 +41,21 @@ INVARIANTS: Final[Mapping[str, str]] = {
         LEFT JOIN customer_records l ON l.record_key = e.left_record AND l.customer_id = e.customer_id
         LEFT JOIN customer_records r ON r.record_key = e.right_record AND r.customer_id = e.customer_id
         WHERE l.record_key IS NULL OR r.record_key IS NULL OR e.left_record = e.right_record""",
+    "who is in a segment is a customer": """
+        SELECT count(*) FROM segment_members AS m ANTI JOIN customers USING (customer_id)
+        WHERE m.exited_release IS NULL""",
+    "nobody is in a segment twice at once": """
+        SELECT count(*) FROM (
+            SELECT entered_release, lag(coalesce(exited_release, '~')) OVER (
+                PARTITION BY segment_id, customer_id ORDER BY entered_release) AS left_before
+            FROM segment_members)
+        WHERE entered_release <= left_before""",
+    "a segment's size is the one before with who entered, without who left or became one": """
+        SELECT count(*) FROM (
+            SELECT size - entered + exited + merged AS before,
+                   lag(size, 1, 0) OVER (PARTITION BY segment_id ORDER BY release) AS stood
+            FROM segment_sizes)
+        WHERE before <> stood""",
     "the events of the customers add up": """
         SELECT abs((SELECT coalesce(sum(event_count), 0) FROM customers)
                    - (SELECT count(*) FROM record_events))""",

@@ -15,6 +15,7 @@ from warehouse import release as releases
 from warehouse.inputs import ID_CHANGES, JUDGEMENTS, REDIRECTS, BuildInputs
 from warehouse.inputs import RATES as RATES_SCHEMA
 from warehouse.measures.given import of_settings
+from warehouse.segments import files as segment_files
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def input_digest(session: Session, generation: Generation, profiles: customers.P
         # Lifecycle stages are as of the day: without anything new, tomorrow's release says other things.
         session.now.date().isoformat(),
         rates.read_bytes().hex() if rates.is_file() else None,
+        segment_files.digest(session.lake),
         digests.code("warehouse"),
     )
 
@@ -67,7 +69,6 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
             now=session.now,
             run_id=session.run_id,
             keep=session.settings.release.keep,
-            masked=session.settings.release.masked,
             masked=session.settings.release.masked,
         )
         counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}

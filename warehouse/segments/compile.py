@@ -77,7 +77,9 @@ class _Compiler:
         if isinstance(node, AnyOf):
             return exp.or_(*map(self.condition, node.parts)) if node.parts else exp.false()
         if isinstance(node, Not):
-            return exp.not_(exp.Coalesce(this=exp.paren(self.condition(node.part)), expressions=[exp.false()]))
+            return exp.not_(
+                exp.Coalesce(this=exp.paren(self.condition(node.part)), expressions=[exp.false()])
+            )
         if isinstance(node, Compare):
             return self._compare(self.fields.customers[node.field], node, "c")
         if isinstance(node, Did):
@@ -128,7 +130,9 @@ class _Compiler:
         from sqlglot import exp
 
         if of.kind == "list":
-            length = exp.Coalesce(this=exp.func("len", column, dialect="duckdb"), expressions=[exp.Literal.number(0)])
+            length = exp.Coalesce(
+                this=exp.func("len", column, dialect="duckdb"), expressions=[exp.Literal.number(0)]
+            )
             sign = exp.GT if known else exp.EQ
             return sign(this=length, expression=exp.Literal.number(0))
         absent = exp.Is(this=column, expression=exp.null())
@@ -182,7 +186,9 @@ class _Compiler:
         from sqlglot import exp
 
         if op == "includes":
-            return exp.Anonymous(this="list_contains", expressions=[column, self._parameter(value, "VARCHAR")])
+            return exp.Anonymous(
+                this="list_contains", expressions=[column, self._parameter(value, "VARCHAR")]
+            )
         name = "list_has_any" if op == "includes_any" else "list_has_all"
         return exp.Anonymous(this=name, expressions=[column, self._parameter(list(value), "VARCHAR[]")])
 
@@ -215,7 +221,9 @@ class _Compiler:
         counted = exp.select(key).from_(exp.to_table(EVENTS, alias="b")).where(*self._events(node))
         if node.at_least is None:
             # At most so often, which holds for who never did it, too: nobody who did it more often.
-            often = counted if node.at_most == 0 else self._having(counted, key, (node.at_most or 0) + 1, None)
+            often = (
+                counted if node.at_most == 0 else self._having(counted, key, (node.at_most or 0) + 1, None)
+            )
             return exp.not_(self._in(often))
         if node.at_least == 1 and node.at_most is None:
             return self._in(counted)
@@ -271,11 +279,14 @@ class _Compiler:
 
         def half_sine(one: exp.Expression, other: exp.Expression) -> exp.Expression:
             difference = exp.paren(exp.Sub(this=call("radians", one), expression=call("radians", other)))
-            sine = call("sin", exp.Div(this=difference, expression=exp.Literal.number(2), typed=False, safe=False))
+            sine = call(
+                "sin", exp.Div(this=difference, expression=exp.Literal.number(2), typed=False, safe=False)
+            )
             return call("pow", sine, exp.Literal.number(2))
 
         cosines = exp.Mul(
-            this=call("cos", call("radians", latitude.copy())), expression=call("cos", call("radians", place[0].copy()))
+            this=call("cos", call("radians", latitude.copy())),
+            expression=call("cos", call("radians", place[0].copy())),
         )
         east = exp.Mul(this=cosines, expression=half_sine(longitude, place[1]))
         haversine = exp.Add(this=half_sine(latitude.copy(), place[0]), expression=east)
@@ -296,7 +307,9 @@ class _Compiler:
             circle = " -> ".join([*self._open[self._open.index(segment_id) :], segment_id])
             raise UsageError(f"Segments name each other in a circle: {circle}.", hint="Take one of them out.")
         if segment_id not in self.segments:
-            raise UsageError(f"There is no segment {segment_id!r} that can be used.", hint="`cdp segment list`.")
+            raise UsageError(
+                f"There is no segment {segment_id!r} that can be used.", hint="`cdp segment list`."
+            )
         self._open.append(segment_id)
         condition = self.condition(self.segments[segment_id])
         self._open.pop()

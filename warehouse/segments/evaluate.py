@@ -26,7 +26,9 @@ def as_of(connection: duckdb.DuckDBPyConnection) -> AsOf:
     """Return which release answers, and as of when."""
     row = connection.execute("SELECT version, created_at, base_currency FROM cdp_release").fetchone()
     if row is None:
-        raise NotFoundError("This release does not say what it is.", hint="Publish again: cdp publish --full.")
+        raise NotFoundError(
+            "This release does not say what it is.", hint="Publish again: cdp publish --full."
+        )
     return AsOf(*row)
 
 
@@ -105,6 +107,8 @@ def rows(
 ) -> list[dict[str, Any]]:
     """Return these customers in the order of ``ids``, not masked."""
     names = ", ".join(map(duck.identifier, columns))
-    cursor = connection.execute(f"SELECT {names} FROM customers WHERE customer_id IN (SELECT unnest(?))", [list(ids)])
+    cursor = connection.execute(
+        f"SELECT {names} FROM customers WHERE customer_id IN (SELECT unnest(?))", [list(ids)]
+    )
     found = {row[0]: dict(zip(columns, row, strict=True)) for row in cursor.fetchall()}
     return [found[one] for one in ids if one in found]

@@ -125,7 +125,9 @@ def digest(lake: Lake) -> str:
 
 def read(lake: Lake, fields: Fields) -> Catalogue:
     """Return all segments of a workspace, as far as they can be read."""
-    folders = sorted(path for path in lake.path(FOLDER).glob("*") if path.is_dir() and not path.name.startswith("."))
+    folders = sorted(
+        path for path in lake.path(FOLDER).glob("*") if path.is_dir() and not path.name.startswith(".")
+    )
     found = {folder.name: _segment(folder) for folder in folders}
     return _checked(found, fields)
 
@@ -159,9 +161,9 @@ def _version(segment_id: str, path: Path) -> Version:
     match = _FILE.fullmatch(path.name)
     if match is None or not int(match[1]):
         raise UsageError(f"{where}: expected a name as v0001.json.")
+    if path.stat().st_size > MOST_BYTES:
+        raise UsageError(f"{where}: larger than {MOST_BYTES:,} bytes.")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{where}: larger than {MOST_BYTES:,} bytes.")
         given = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{where}: no readable JSON ({type(error).__name__}).") from None
@@ -174,7 +176,9 @@ def _from_json(segment_id: str, number: int, given: Mapping[str, Any], where: st
     for name in given:
         if name not in _MEMBERS:
             close = nearest(name, _MEMBERS)
-            raise UsageError(f"{where}: unknown member {name!r}{f'; did you mean {close!r}?' if close else '.'}")
+            raise UsageError(
+                f"{where}: unknown member {name!r}{f'; did you mean {close!r}?' if close else '.'}"
+            )
     if not isinstance(given.get("rule"), dict):
         raise UsageError(f"{where}: expected a member 'rule', an object.")
     name = _text(given.get("name", segment_id), "name", LONGEST_NAME, where)
@@ -232,7 +236,9 @@ def _with_problem(segment: Segment, text: str) -> Segment:
     return dataclasses.replace(segment, problem=text)
 
 
-def _broken_references(segments: Mapping[str, Segment], rules: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+def _broken_references(
+    segments: Mapping[str, Segment], rules: Mapping[str, Node]
+) -> Iterator[tuple[str, str]]:
     for one, rule in rules.items():
         for other in sorted(references(rule) - set(rules)):
             state = "does not exist" if other not in segments else "is archived"
@@ -274,59 +280,64 @@ def new_id(name: str, taken: Collection[str]) -> str:
     return made
 
 
-def save(
-    lake: Lake,
-    fields: Fields,
-    *,
-    segment_id: str,
-    name: str,
-    rule: object,
-    now: datetime,
-    author: str | None = None,
-    description: str = "",
-    archived: bool = False,
-    after: int = 0,
-) -> Version:
+@dataclass(frozen=True)
+class Draft:
+    """What is to become a version of a segment; ``rule`` is JSON that nobody has checked yet."""
+
+    segment_id: str
+    name: str
+    rule: object
+    description: str = ""
+    author: str | None = None
+    archived: bool = False
+
+
+def save(lake: Lake, fields: Fields, draft: Draft, *, after: int, now: datetime) -> Version:
     """Write the version that follows version ``after`` (0: the segment is new); return it.
 
     Raises :class:`RuleError` where the rule is wrong, :class:`UsageError` where a name is, and
     :class:`ConflictError` where somebody else has saved a version meanwhile.
     """
-    catalogue = read(lake, fields)
-    given = {"name": name, "description": description, "rule": rule, "author": author, "archived": archived}
+    segment_id = draft.segment_id
     if not _ID.fullmatch(segment_id):
-        raise UsageError(
-            f"{segment_id[:80]!r} is no id of a segment.", hint="Small letters, digits, - and _; a letter first."
-        )
+        hint = "Small letters, digits, - and _; a letter first."
+        raise UsageError(f"{segment_id[:80]!r} is no id of a segment.", hint=hint)
+    catalogue = read(lake, fields)
     _expect(catalogue.segments.get(segment_id), segment_id, after)
-    if archived:
+    if draft.archived:
         _expect_unused(catalogue, segment_id)
+        rule = draft.rule
     else:
-        given["rule"] = as_json(_usable(catalogue, segment_id, rule, fields))
-    made = _from_json(segment_id, after + 1, given, "segment")
-    document = {
-        "segment_id": segment_id, "version": made.number, "name": made.name, "description": made.description,
-        "author": made.author, "created_at": timestamp(now), "archived": archived, "rule": made.rule,
+        rule = as_json(_usable(catalogue, segment_id, draft.rule, fields))
+    given = {
+        "name": draft.name, "description": draft.description, "author": draft.author,
+        "created_at": timestamp(now), "archived": draft.archived, "rule": rule,
     }  # fmt: skip
+    made = _from_json(segment_id, after + 1, given, "segment")
+    given |= {"name": made.name, "description": made.description, "author": made.author}
+    document = {"segment_id": segment_id, "version": made.number, **given}
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     try:
         durable.create_bytes(lake.path(version_path(segment_id, made.number)), text.encode())
     except FileExistsError:
         raise _conflict(segment_id) from None
-    return _version(segment_id, lake.path(version_path(segment_id, made.number)))
+    return made
 
 
 def _usable(catalogue: Catalogue, segment_id: str, rule: object, fields: Fields) -> Node:
     tree = parse(rule, fields, {*catalogue.rules, segment_id})
     if circle := circular(segment_id, {**catalogue.rules, segment_id: tree}):
-        raise UsageError(f"Segments name each other in a circle: {' -> '.join(circle)}.", hint="Take one out.")
+        raise UsageError(
+            f"Segments name each other in a circle: {' -> '.join(circle)}.", hint="Take one out."
+        )
     return tree
 
 
 def _expect_unused(catalogue: Catalogue, segment_id: str) -> None:
     if users := catalogue.users(segment_id):
         raise ConflictError(
-            f"The segment {segment_id!r} is named by {', '.join(users)}.", hint="Take it out of their rules first."
+            f"The segment {segment_id!r} is named by {', '.join(users)}.",
+            hint="Take it out of their rules first.",
         )
 
 
@@ -347,13 +358,18 @@ def _conflict(segment_id: str, newest: int | None = None, after: int | None = No
 
 
 def archive(
-    lake: Lake, fields: Fields, segment_id: str, *, after: int, now: datetime, author: str | None, archived: bool = True
+    lake: Lake,
+    fields: Fields,
+    segment_id: str,
+    *,
+    after: int,
+    now: datetime,
+    author: str | None,
+    archived: bool = True,
 ) -> Version:
     """Take a segment out of use, or back into it (``archived=False``): a version with the same rule."""
     newest = read(lake, fields).get(segment_id).newest
     if newest is None:
         raise UsageError(f"No version of the segment {segment_id!r} can be read.", hint="`cdp segment list`.")
-    return save(
-        lake, fields, segment_id=segment_id, name=newest.name, rule=newest.rule, now=now, author=author,
-        description=newest.description, archived=archived, after=after,
-    )  # fmt: skip
+    draft = Draft(segment_id, newest.name, newest.rule, newest.description, author, archived)
+    return save(lake, fields, draft, after=after, now=now)

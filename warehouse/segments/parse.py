@@ -253,7 +253,11 @@ class _Parser:
         if currency is None:
             return None
         if field.kind != "money" or not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-            wanted = "a code of three capitals, as GBP" if field.kind == "money" else "none: it is no amount of money"
+            wanted = (
+                "a code of three capitals, as GBP"
+                if field.kind == "money"
+                else "none: it is no amount of money"
+            )
             self._wrong(f"{path}.currency", f"expected {wanted}")
             return None
         return currency
@@ -298,7 +302,11 @@ class _Parser:
 
     def _day(self, given: object, path: str) -> date | None:
         try:
-            if isinstance(given, str) and _DAY.fullmatch(given) and (day := date.fromisoformat(given)).year < 9999:
+            if (
+                isinstance(given, str)
+                and _DAY.fullmatch(given)
+                and (day := date.fromisoformat(given)).year < 9999
+            ):
                 return day
         except ValueError:
             pass
@@ -306,10 +314,12 @@ class _Parser:
         return None
 
     def _number(self, given: object, path: str, field: Field) -> Value:
-        if _is_number(given) and abs(number := Decimal(str(given))) < _LARGEST:
+        number = Decimal(str(given)) if _is_number(given) else None
+        if number is not None and abs(number) < _LARGEST:
+            if field.is_whole and number == number.to_integral_value():
+                return int(number)
             if field.type == "DOUBLE" or number == round(number, 4):
-                whole = field.is_whole and number == number.to_integral_value()
-                return int(number) if whole else number
+                return number
         decimals = "" if field.type == "DOUBLE" else ", with at most 4 decimals"
         self._wrong(path, f"expected a number{decimals}")
         return None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cdp.cli.main import Context
+
+if TYPE_CHECKING:
+    from warehouse.serve.server import Running
 
 DEFAULT_PORT = 8700
 
@@ -18,18 +23,32 @@ DEFAULT_PORT = 8700
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 takes a free one.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Show the address and errors only, no line per request.")
 @click.pass_obj
-def command(context: Context, *, host: str, port: int) -> None:
+def command(context: Context, *, host: str, port: int, quiet: bool) -> None:
     """Serve customers, segments and quality as pages, and as an API under /api/v1.
 
     Prints an address that signs you in, once. Others sign in with a key: `cdp key create`.
+    A new release is served from the next request on. Ctrl-C stops.
     """
     from cdp.lake import Lake
     from cdp.settings import load
     from connectors.registry import names
+    from warehouse.serve import logs
     from warehouse.serve.context import Serving
     from warehouse.serve.server import run
 
     workspace = context.workspace.resolve()
-    serving = Serving.open(Lake(workspace), load(workspace, names()))
-    run(serving, host, port, say=click.echo)
+    settings = load(workspace, names())
+    logs.set_up(quiet=quiet)
+    run(Serving.open(Lake(workspace), settings), host, port, started=_announce)
+
+
+def _announce(running: Running) -> None:
+    click.echo(f"Serving on {running.address}")
+    if not running.is_local:
+        click.echo(
+            "Others can reach this server, and it speaks plain HTTP: keys and personal data could be read on "
+            "the way. Put a proxy with TLS before it (docs/how-to/serve.md).",
+            err=True,
+        )

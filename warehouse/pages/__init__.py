@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from warehouse.pages import sign_in
+from warehouse.pages import audit, keys, sign_in
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in,):
+for part in (audit, keys, sign_in):
     router.include_router(part.router)

@@ -73,13 +73,13 @@ def _form(request: Request, *, problem: str | None = None, onward: str = START) 
 def _check_attempts(request: Request, serving: Serving) -> str:
     """Return the client's address, from which attempts are counted. Raises TooManyError."""
     address = request.client.host if request.client else ""
-    limits.check_sign_in(serving.buckets, address, failed=False)
+    limits.check_sign_in(serving.buckets, address)
     return address
 
 
 def _count_failure(serving: Serving, address: str) -> None:
     LOG.warning("a sign-in was refused")
-    limits.check_sign_in(serving.buckets, address, failed=True)
+    limits.count_failed_sign_in(serving.buckets, address)
 
 
 def _with_session(request: Request, serving: Serving, token: str, onward: str) -> Response:

@@ -12,13 +12,17 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from warehouse.pages import shown
-from warehouse.serve.scopes import READ, Caller
+from warehouse.serve.scopes import ADMIN, READ, Caller
 
 _HERE: Final = Path(__file__).parent.parent
 STATIC: Final = _HERE / "static"
 
 # Address, name and scope of what the head of each page leads to.
-NAVIGATION: Final = (("/customers", "Customers", READ),)
+NAVIGATION: Final = (
+    ("/customers", "Customers", READ),
+    ("/keys", "Keys", ADMIN),
+    ("/audit", "Audit log", ADMIN),
+)
 
 
 @cache

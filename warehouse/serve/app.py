@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +35,8 @@ class Application(FastAPI):
         return Shield(Gzip(super().build_middleware_stack()), self.state.hosts)
 
 
-def create_app(serving: Serving, bound: str = "127.0.0.1") -> FastAPI:
-    """Return the application that serves a workspace; ``bound`` is the host that it listens on."""
+def create_app(serving: Serving, names: Iterable[str] = ()) -> FastAPI:
+    """Return the application that serves a workspace; it goes by ``names``, besides those of the settings."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -59,7 +59,7 @@ def create_app(serving: Serving, bound: str = "127.0.0.1") -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.serving = serving
-    app.state.hosts = Hosts.of(serving.settings.serve, (bound,))
+    app.state.hosts = Hosts.of(serving.settings.serve, names)
     app.mount("/static", Static(STATIC), name="static")
     app.include_router(api.router)
     app.include_router(pages.router)

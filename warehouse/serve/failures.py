@@ -54,7 +54,7 @@ async def answer(request: Request, problem: Problem) -> Response:
         return ProblemResponse(problem.details(), problem.status, dict(problem.headers))
     from warehouse.pages.templating import page
 
-    caller = await caller_of_session(request)
+    caller = request.state.caller = await caller_of_session(request)
     template = "_problem.html" if is_fragment(request) else "problem.html"
     made = page(request, template, caller, status=problem.status, problem=problem)
     made.headers.update(problem.headers)
@@ -92,11 +92,22 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def write_down(error: BaseException, error_id: str) -> None:
-    """Log where an error arose: its class and the lines of code. Its message may quote personal data."""
+    """Log where an error arose, under its id."""
     error.add_note(LOGGED)
+    LOG.error("error %s: %s", error_id, places(error))
+
+
+def places(error: BaseException) -> str:
+    """Return an error's class, those of its causes, and the lines of code. Its message may quote personal data.
+
+    >>> places(ValueError("jane@mail.example"))
+    'ValueError at '
+    """
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
-    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    causes = [type(error).__name__]
-    while (error := error.__cause__ or error.__context__) is not None:  # type: ignore[assignment]  # ends at None
-        causes.append(type(error).__name__)
-    LOG.error("error %s: %s at %s", error_id, " from ".join(causes), places)
+    lines = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    classes = [type(error).__name__]
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        classes.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    return f"{' from '.join(classes)} at {lines}"

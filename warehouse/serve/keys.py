@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from typing import Final
 
 from cdp.errors import NotFoundError, UsageError
 from cdp.ledger import timestamp
+from cdp.settings import duration
 from warehouse.serve.scopes import ADMIN, SCOPES, Caller, scopes
 from warehouse.serve.store import Store
 
 _PREFIX: Final = "cdp"
 OWNER: Final = "owner"
 LONGEST_NAME: Final = 80
+_DURATION: Final = re.compile("[1-9][0-9]{0,4}[mhdw]")
 _STANDING: Final = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
 
 
@@ -102,6 +105,13 @@ def _check(
         raise UsageError("A limit is 1 or more.")
 
 
+def end_after(text: str, now: datetime) -> datetime:
+    """Return when a key ends that is to stand for a time such as ``90d``. Raises :class:`UsageError`."""
+    if not _DURATION.fullmatch(text):
+        raise UsageError(f"{text!r} is no duration.", hint="Expected a number and m, h, d or w: 12h, 90d.")
+    return now + duration(text)
+
+
 def owner(store: Store, now: datetime) -> str:
     """Return the id of the key of who starts the server: no secret opens it, only links that are printed."""
     store.execute(
@@ -125,12 +135,14 @@ def check(store: Store, text: str, now: datetime) -> Caller | None:
 
 
 def revoke(store: Store, key_id: str, now: datetime) -> None:
-    """End a key and its sessions. Raises :class:`NotFoundError`."""
+    """End a key and its sessions; the owner's has no end. Raises :class:`NotFoundError`."""
     with store.transaction():
         done = store.execute(
-            "UPDATE keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL", (timestamp(now), key_id)
+            "UPDATE keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL AND hash IS NOT NULL",
+            (timestamp(now), key_id),
         )
-        store.execute("DELETE FROM sessions WHERE key_id = ?", (key_id,))
+        if done:
+            store.execute("DELETE FROM sessions WHERE key_id = ?", (key_id,))
     if not done:
         raise NotFoundError(f"There is no key {key_id!r} in use.", hint="`cdp key list` shows them.")
 

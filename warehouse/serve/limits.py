@@ -33,20 +33,27 @@ class Buckets:
         self._clock, self._lock = clock, threading.Lock()
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, name: str, *, per_minute: float, at_once: float | None = None, cost: float = 1.0) -> float:
-        """Take ``cost`` from a bucket; return 0, or in how many seconds there will be enough."""
-        most, rate = at_once or per_minute, per_minute / 60
-        now = self._clock()
+    def take(self, name: str, *, per_minute: float, at_once: float | None = None) -> float:
+        """Take one from a bucket; return 0, or in how many seconds there will be one."""
         with self._lock:
-            left, then = self._left.get(name, (most, now))
-            left = min(most, left + (now - then) * rate)
-            if left < cost:
-                return (cost - left) / rate
-            self._left[name] = left - cost, now
-            self._left.move_to_end(name)
-            if len(self._left) > _MOST_BUCKETS:
-                self._left.popitem(last=False)
-        return 0.0
+            wait, left, now = self._look(name, per_minute, at_once or per_minute)
+            if not wait:
+                self._left[name] = left - 1, now
+                self._left.move_to_end(name)
+                if len(self._left) > _MOST_BUCKETS:
+                    self._left.popitem(last=False)
+        return wait
+
+    def wait(self, name: str, *, per_minute: float, at_once: float | None = None) -> float:
+        """Return in how many seconds there will be one to take; 0 where there is."""
+        with self._lock:
+            return self._look(name, per_minute, at_once or per_minute)[0]
+
+    def _look(self, name: str, per_minute: float, most: float) -> tuple[float, float, float]:
+        now, rate = self._clock(), per_minute / 60
+        left, then = self._left.get(name, (most, now))
+        left = min(most, left + (now - then) * rate)
+        return max(0.0, (1 - left) / rate), left, now
 
 
 def spend_request(buckets: Buckets, caller: Caller, default: int) -> None:
@@ -57,19 +64,19 @@ def spend_request(buckets: Buckets, caller: Caller, default: int) -> None:
         raise TooManyError(f"This key may ask {limit:,} times a minute.", seconds=math.ceil(wait))
 
 
-def check_sign_in(buckets: Buckets, address: str, *, failed: bool) -> None:
-    """Count an attempt to sign in that ``failed``; before one, only look whether too many have.
+def check_sign_in(buckets: Buckets, address: str) -> None:
+    """Refuse to look at an attempt to sign in where too many have failed. Raises :class:`TooManyError`.
 
-    Raises :class:`TooManyError`. Attempts count by the client's network address.
+    They count by the client's network address.
     """
-    wait = buckets.take(
-        f"sign-in {address}",
-        per_minute=SIGN_IN_PER_MINUTE,
-        at_once=SIGN_IN_ATTEMPTS,
-        cost=1.0 if failed else 0.0,
-    )
+    wait = buckets.wait(f"sign-in {address}", per_minute=SIGN_IN_PER_MINUTE, at_once=SIGN_IN_ATTEMPTS)
     if wait:
         raise TooManyError("Too many attempts to sign in.", seconds=math.ceil(wait))
+
+
+def count_failed_sign_in(buckets: Buckets, address: str) -> None:
+    """Count an attempt to sign in that failed."""
+    buckets.take(f"sign-in {address}", per_minute=SIGN_IN_PER_MINUTE, at_once=SIGN_IN_ATTEMPTS)
 
 
 def spend_rows(store: Store, caller: Caller, rows: int, *, now: datetime, default: int) -> None:

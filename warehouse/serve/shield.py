@@ -135,7 +135,22 @@ def _log(method: str, scope: Scope, status: int, seconds: float) -> None:
     """Write the line of a request: which endpoint, never the address, which may say something of a person."""
     if not ACCESS.isEnabledFor(logging.INFO):
         return
-    route = getattr(scope.get("route"), "path", "-")
     caller = scope.get("state", {}).get("caller")
     key_id = caller.key_id if caller else "-"
-    ACCESS.info("%s %s %d %.1f ms %s", method, route, status, seconds * 1000, key_id)
+    ACCESS.info("%s %s %d %.1f ms %s", method, template(scope), status, seconds * 1000, key_id)
+
+
+def template(scope: Scope) -> str:
+    """Return the template of the path that was asked for, such as ``/api/v1/profiles/{customer_id}``.
+
+    A path that leads nowhere is ``-``: somebody may have typed a name into it.
+    """
+    route = scope.get("route")
+    if route is None:
+        return scope.get("root_path") or "-"
+    relative: str = route.path_format
+    asked = relative
+    for name, value in scope.get("path_params", {}).items():
+        asked = asked.replace(f"{{{name}}}", str(value))
+    path: str = scope["path"]
+    return path.removesuffix(asked) + relative if path.endswith(asked) else relative

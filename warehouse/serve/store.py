@@ -99,3 +99,10 @@ class Store:
         """Return all rows of a query."""
         with self._lock:
             return self._connection.execute(sql, parameters).fetchall()
+
+    def long_rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query that may take long: on a connection of its own, so that nobody waits."""
+        with contextlib.closing(
+            sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+        ) as connection:
+            return connection.execute(sql, parameters).fetchall()

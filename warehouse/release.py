@@ -68,6 +68,15 @@ class Release:
         listed = any(entry["name"] == MASKED_DATABASE for entry in self.manifest.get("files", ()))
         return self.folder / MASKED_DATABASE if listed else None
 
+    def need_masked(self) -> Path:
+        """Return the masked copy. Raises :class:`NotFoundError` where this release has none."""
+        if self.masked_database is None:
+            raise NotFoundError(
+                f"Release {self.version} has no masked copy, and only that may be asked without personal data.",
+                hint="Set `release: {masked: true}` in cdp.yaml, then run `cdp publish`.",
+            )
+        return self.masked_database
+
     def open(
         self, *, threads: int = 1, memory_limit: str = "500MB", temp_directory: Path | None = None
     ) -> duckdb.DuckDBPyConnection:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -44,9 +41,19 @@ DEFAULT_SECONDS: Final = 60
 @click.option(
     "--rows", type=click.IntRange(min=1), default=SHOWN_ROWS, show_default=True, help="Most rows of a table."
 )
+@click.option(
+    "--masked", is_flag=True, help="Ask the masked copy (release: masked in cdp.yaml): no personal data."
+)
 @click.pass_obj
 def command(
-    context: Context, query: str, *, chosen: str | None, output: Path | None, timeout: int, rows: int
+    context: Context,
+    query: str,
+    *,
+    chosen: str | None,
+    output: Path | None,
+    timeout: int,
+    rows: int,
+    masked: bool,
 ) -> None:
     """Run one SELECT over the current release, read-only; QUERY may be - for stdin.
 
@@ -59,7 +66,8 @@ def command(
 
     wanted = chosen or _by_ending(output)
     text = sys.stdin.read() if query == "-" else query
-    database = current(Lake(context.workspace)).database
+    release = current(Lake(context.workspace))
+    database = release.need_masked() if masked else release.database
     limits = sandbox.Limits(seconds=timeout)
     if wanted == "table":
         if output is not None:
@@ -85,53 +93,19 @@ def _by_ending(output: Path | None) -> str:
 
 
 def _print_table(database: Path, query: str, limits: Limits, most: int) -> None:
-    import pyarrow as pa
-
     from cdp.cli import terminal
-    from warehouse import sandbox
+    from warehouse import answers, sandbox
 
     taken: list[list[str]] = []
     with sandbox.run(database, query, limits) as answer:
         schema = answer.schema
         for batch in answer:
-            for row in batch.slice(0, most + 1 - len(taken)).to_pylist():
-                taken.append([shown(row[name]) for name in schema.names])  # noqa: PERF401 - a few rows per batch
+            taken += answers.rows(batch, most + 1 - len(taken))
             if len(taken) > most:
                 break
-    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    right = frozenset(at for at, field in enumerate(schema) if any(check(field.type) for check in numbers))
+    right = frozenset(at for at, field in enumerate(schema) if answers.is_number(field.type))
     headings = [terminal.printable(name) for name in schema.names]
-    click.echo(terminal.table(headings, taken[:most], right=right, columns=terminal.width()))
+    cells = [[terminal.printable(cell) for cell in row] for row in taken[:most]]
+    click.echo(terminal.table(headings, cells, right=right, columns=terminal.width()))
     told = f"{len(taken)} row{'s' * (len(taken) != 1)}"
     click.echo(f"(first {most} rows; --rows N shows more)" if len(taken) > most else f"({told})", err=True)
-
-
-def shown(value: Any) -> str:
-    """Return a value of a row as a table shows it.
-
-    >>> shown(None), shown(True), shown(Decimal("2.5000")), shown(["a", "b"])
-    ('', 'true', '2.5', '["a", "b"]')
-    """
-    from cdp.cli import terminal
-
-    match value:
-        case None:
-            text = ""
-        case bool():
-            text = str(value).lower()
-        case datetime():
-            text = f"{value:%Y-%m-%d %H:%M:%S}"
-        case Decimal():
-            text = f"{value:f}"
-            text = text.rstrip("0").rstrip(".") if "." in text else text
-        case bytes():
-            text = value.hex()
-        case list() | dict():
-            text = json.dumps(value, ensure_ascii=False, default=_plain)
-        case _:
-            text = str(value)
-    return terminal.printable(text)
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -71,7 +71,7 @@ class FromIndex:
     def __init__(self, index: ProfileIndex) -> None:
         self._index = index
         self.default_region = index.default_region
-        self.types = index.types
+        self.types: Sequence[str] = index.types
 
     def find(self, kind: str, value: str) -> Iterable[Document]:
         """Yield the documents that may have this key, in the order of their ids."""
@@ -95,7 +95,7 @@ class FromTables:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         ((self.default_region,),) = connection.execute("SELECT default_region FROM cdp_release").fetchall()
-        self.types = tuple(IDENTIFIER_TYPES)
+        self.types: Sequence[str] = tuple(IDENTIFIER_TYPES)
 
     def find(self, kind: str, value: str) -> Iterable[Document]:
         """Yield the documents that have this key, in the order of their ids."""

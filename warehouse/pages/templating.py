@@ -52,12 +52,13 @@ def page(
 ) -> HTMLResponse:
     """Return a page, or a part of one, made from a template.
 
-    Every template knows ``caller`` (None before signing in), ``path`` (of the address) and ``workspace``.
+    Every template knows ``caller`` (None before signing in; inside of ``{% call %}``, where Jinja takes that
+    name for itself, it is ``user``), ``path`` (of the address) and ``workspace``.
     """
     serving = request.app.state.serving
     settings = serving.settings.workspace
     with shown.frame(settings.timezone, serving.now()):
         text = environment().get_template(template).render(
-            caller=caller, path=request.url.path, workspace=settings.name, **values
+            caller=caller, user=caller, path=request.url.path, workspace=settings.name, **values
         )  # fmt: skip
     return HTMLResponse(text, status)

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "identity": ("cdp.cli.identity", "Review matches, join and split customers, judge and change the model."),
     "export": ("cdp.cli.export", "Write customers or the id map as files, with what changed."),
     "quarantine": ("cdp.cli.quarantine", "List what could not be read, and read it again."),
+    "segment": ("cdp.cli.segment", "Keep segments of customers: list, count, save, who is in them."),
     "serve": ("cdp.cli.serve", "Serve the pages and the API on the current release."),
     "key": ("cdp.cli.key", "Make, list and revoke keys of the API and the pages."),
     "suppress": ("cdp.cli.suppress", "Keep people out: hold their events back before they land."),

@@ -65,11 +65,11 @@ class _Compiler:
     as_of: AsOf
     segments: Mapping[str, Node]
     parameters: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, exp.Expression] = field(default_factory=dict)
+    tables: dict[str, exp.Expr] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
-    def condition(self, node: Node) -> exp.Expression:
+    def condition(self, node: Node) -> exp.Expr:
         from sqlglot import exp
 
         if isinstance(node, All):
@@ -86,7 +86,7 @@ class _Compiler:
             return self._did(node)
         return self._member(node) if isinstance(node, InSegment) else self._near(node)
 
-    def _parameter(self, value: Any, kind: str) -> exp.Expression:
+    def _parameter(self, value: Any, kind: str) -> exp.Expr:
         """Take a value in as a parameter, cast to a type of ours: the only way a value gets into a query."""
         from sqlglot import exp
 
@@ -94,7 +94,7 @@ class _Compiler:
         self.parameters[name] = value
         return exp.cast(exp.Placeholder(this=name), kind, dialect="duckdb")
 
-    def _typed(self, value: Any, of: Field) -> exp.Expression:
+    def _typed(self, value: Any, of: Field) -> exp.Expr:
         if of.kind == "money":
             return self._parameter(value, "DECIMAL(38, 4)")
         if of.kind == "number":
@@ -105,10 +105,10 @@ class _Compiler:
             return self._parameter(Decimal(value), "DECIMAL(38, 4)")
         return self._parameter(value, {"boolean": "BOOLEAN", "date": "DATE"}.get(of.kind, "VARCHAR"))
 
-    def _compare(self, of: Field, node: Compare, table: str) -> exp.Expression:
+    def _compare(self, of: Field, node: Compare, table: str) -> exp.Expr:
         from sqlglot import exp
 
-        column = exp.column(of.name, table=table, quoted=True)
+        column: exp.Expr = exp.column(of.name, table=table, quoted=True)
         if node.op in ("is_known", "is_unknown"):
             return self._known(of, column, known=node.op == "is_known")
         if of.kind in ("date", "time"):
@@ -126,7 +126,7 @@ class _Compiler:
         )  # fmt: skip
 
     @staticmethod
-    def _known(of: Field, column: exp.Expression, *, known: bool) -> exp.Expression:
+    def _known(of: Field, column: exp.Expr, *, known: bool) -> exp.Expr:
         from sqlglot import exp
 
         if of.kind == "list":
@@ -138,16 +138,16 @@ class _Compiler:
         absent = exp.Is(this=column, expression=exp.null())
         return exp.not_(absent) if known else absent
 
-    def _amount(self, of: Field, column: exp.Expression, op: str, value: Any) -> exp.Expression:
+    def _amount(self, of: Field, column: exp.Expr, op: str, value: Any) -> exp.Expr:
         from sqlglot import exp
 
         if op == "between":
             return exp.Between(this=column, low=self._typed(value[0], of), high=self._typed(value[1], of))
         sign = {"is": exp.EQ, "is_not": exp.NEQ}.get(op) or getattr(exp, _ORDERING[op])
-        made: exp.Expression = sign(this=column, expression=self._typed(value, of))
+        made: exp.Expr = sign(this=column, expression=self._typed(value, of))
         return made
 
-    def _currency(self, node: Compare, table: str) -> exp.Expression | None:
+    def _currency(self, node: Compare, table: str) -> exp.Expr | None:
         """Amounts of one currency only are compared: the named one, else the release's base currency."""
         from sqlglot import exp
 
@@ -157,7 +157,7 @@ class _Compiler:
         column = exp.column("currency", table=table, quoted=True)
         return exp.EQ(this=column, expression=self._parameter(wanted, "VARCHAR"))
 
-    def _event_money(self, node: Compare) -> tuple[exp.Expression, exp.Expression | None]:
+    def _event_money(self, node: Compare) -> tuple[exp.Expr, exp.Expr | None]:
         """An event also knows its amount in the base currency, whatever it was paid in."""
         from sqlglot import exp
 
@@ -165,24 +165,24 @@ class _Compiler:
             return exp.column("amount", table="b", quoted=True), self._currency(node, "b")
         return exp.column("amount_base", table="b", quoted=True), None
 
-    def _text(self, column: exp.Expression, op: str, value: Any) -> exp.Expression:
+    def _text(self, column: exp.Expr, op: str, value: Any) -> exp.Expr:
         from sqlglot import exp
 
         lower = exp.Lower(this=column)
         if op in ("is_any_of", "is_none_of"):
-            found: exp.Expression = exp.In(this=lower, expressions=[self._lowered(one) for one in value])
+            found: exp.Expr = exp.In(this=lower, expressions=[self._lowered(one) for one in value])
             return found if op == "is_any_of" else exp.not_(found)
         if op in ("contains", "starts_with"):
             return exp.Anonymous(this=op, expressions=[lower, self._lowered(value)])
         sign = exp.EQ if op == "is" else exp.NEQ
         return sign(this=lower, expression=self._lowered(value))
 
-    def _lowered(self, value: str) -> exp.Expression:
+    def _lowered(self, value: str) -> exp.Expr:
         from sqlglot import exp
 
         return exp.Lower(this=self._parameter(value, "VARCHAR"))
 
-    def _list(self, column: exp.Expression, op: str, value: Any) -> exp.Expression:
+    def _list(self, column: exp.Expr, op: str, value: Any) -> exp.Expr:
         from sqlglot import exp
 
         if op == "includes":
@@ -192,10 +192,10 @@ class _Compiler:
         name = "list_has_any" if op == "includes_any" else "list_has_all"
         return exp.Anonymous(this=name, expressions=[column, self._parameter(list(value), "VARCHAR[]")])
 
-    def _time(self, of: Field, column: exp.Expression, op: str, value: Any) -> exp.Expression:
+    def _time(self, of: Field, column: exp.Expr, op: str, value: Any) -> exp.Expr:
         from sqlglot import exp
 
-        def moment(when: datetime) -> exp.Expression:
+        def moment(when: datetime) -> exp.Expr:
             if of.kind == "date":
                 return self._parameter(when.date(), "DATE")
             return self._parameter(when, "TIMESTAMPTZ")
@@ -214,7 +214,7 @@ class _Compiler:
         after = moment(_midnight(value[1] + timedelta(days=1)))
         return exp.and_(since, exp.LT(this=column, expression=after))
 
-    def _did(self, node: Did) -> exp.Expression:
+    def _did(self, node: Did) -> exp.Expr:
         from sqlglot import exp
 
         key = exp.column(_KEY, table="b", quoted=True)
@@ -229,22 +229,22 @@ class _Compiler:
             return self._in(counted)
         return self._in(self._having(counted, key, node.at_least, node.at_most))
 
-    def _having(self, select: exp.Select, key: exp.Expression, low: int, high: int | None) -> exp.Select:
+    def _having(self, select: exp.Select, key: exp.Expr, low: int, high: int | None) -> exp.Select:
         from sqlglot import exp
 
         number = exp.Count(this=exp.Star())
-        having: list[exp.Expression] = [exp.GTE(this=number, expression=self._parameter(low, "BIGINT"))]
+        having: list[exp.Expr] = [exp.GTE(this=number, expression=self._parameter(low, "BIGINT"))]
         if high is not None:
             having.append(exp.LTE(this=number.copy(), expression=self._parameter(high, "BIGINT")))
         return select.group_by(key.copy()).having(*having)
 
     @staticmethod
-    def _in(select: exp.Select) -> exp.Expression:
+    def _in(select: exp.Select) -> exp.Expr:
         from sqlglot import exp
 
         return exp.In(this=exp.column(_KEY, table="c", quoted=True), query=exp.Subquery(this=select))
 
-    def _events(self, node: Did) -> Iterable[exp.Expression]:
+    def _events(self, node: Did) -> Iterable[exp.Expr]:
         from sqlglot import exp
 
         kind = exp.column("event_type", table="b", quoted=True)
@@ -265,7 +265,7 @@ class _Compiler:
         for part in node.where:
             yield self._compare(self.fields.events[part.field], part, "b")
 
-    def _near(self, node: Near) -> exp.Expression:
+    def _near(self, node: Near) -> exp.Expr:
         """Haversine; first a belt of latitudes, which spares most customers the trigonometry."""
         from sqlglot import exp
 
@@ -274,10 +274,10 @@ class _Compiler:
         edges = [self._parameter(node.latitude + side * belt, "DOUBLE") for side in (-1, 1)]
         place = [self._parameter(value, "DOUBLE") for value in (node.latitude, node.longitude)]
 
-        def call(name: str, *values: exp.Expression) -> exp.Expression:
+        def call(name: str, *values: exp.Expr) -> exp.Expr:
             return exp.Anonymous(this=name, expressions=list(values))
 
-        def half_sine(one: exp.Expression, other: exp.Expression) -> exp.Expression:
+        def half_sine(one: exp.Expr, other: exp.Expr) -> exp.Expr:
             difference = exp.paren(exp.Sub(this=call("radians", one), expression=call("radians", other)))
             sine = call(
                 "sin", exp.Div(this=difference, expression=exp.Literal.number(2), typed=False, safe=False)
@@ -294,7 +294,7 @@ class _Compiler:
         within = exp.LTE(this=haversine, expression=self._parameter(most, "DOUBLE"))
         return exp.and_(exp.Between(this=latitude, low=edges[0], high=edges[1]), within)
 
-    def _member(self, node: InSegment) -> exp.Expression:
+    def _member(self, node: InSegment) -> exp.Expr:
         from sqlglot import exp
 
         name = self._names.get(node.segment_id) or self._table(node.segment_id)
@@ -320,7 +320,7 @@ class _Compiler:
         return name
 
 
-def _sound() -> exp.Expression:
+def _sound() -> exp.Expr:
     """Whether an event has a time that days may be counted from."""
     from sqlglot import exp
 

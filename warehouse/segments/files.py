@@ -161,15 +161,19 @@ def _version(segment_id: str, path: Path) -> Version:
     match = _FILE.fullmatch(path.name)
     if match is None or not int(match[1]):
         raise UsageError(f"{where}: expected a name as v0001.json.")
-    if path.stat().st_size > MOST_BYTES:
-        raise UsageError(f"{where}: larger than {MOST_BYTES:,} bytes.")
-    try:
-        given = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{where}: no readable JSON ({type(error).__name__}).") from None
+    given = _json(path, where)
     if not isinstance(given, dict):
         raise UsageError(f"{where}: expected an object with name and rule.")
     return _from_json(segment_id, int(match[1]), given, where)
+
+
+def _json(path: Path, where: str) -> object:
+    try:
+        data = path.read_bytes()[: MOST_BYTES + 1]
+        given: object = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: no readable JSON ({type(error).__name__}).") from None
+    return given
 
 
 def _from_json(segment_id: str, number: int, given: Mapping[str, Any], where: str) -> Version:
@@ -183,12 +187,9 @@ def _from_json(segment_id: str, number: int, given: Mapping[str, Any], where: st
         raise UsageError(f"{where}: expected a member 'rule', an object.")
     name = _text(given.get("name", segment_id), "name", LONGEST_NAME, where)
     created = given.get("created_at")
-    try:
-        moment = datetime.fromisoformat(created) if created is not None else None
-        if moment is not None and moment.tzinfo is None:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise UsageError(f"{where}: created_at: expected a time with its zone, as ISO 8601 has it.") from None
+    moment = _moment(created)
+    if created is not None and moment is None:
+        raise UsageError(f"{where}: created_at: expected a time with its zone, as ISO 8601 has it.")
     if not isinstance(given.get("archived", False), bool):
         raise UsageError(f"{where}: archived: expected true or false.")
     author = given.get("author")
@@ -202,6 +203,14 @@ def _from_json(segment_id: str, number: int, given: Mapping[str, Any], where: st
         moment,
         given.get("archived", False),
     )
+
+
+def _moment(given: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _text(given: object, what: str, most: int, where: str) -> str:

@@ -6,6 +6,7 @@ of that very time have been shown.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -99,7 +100,7 @@ def literal(record_numbers: Sequence[int]) -> str:
     return ", ".join(str(int(number)) for number in record_numbers) or "NULL"
 
 
-def recordliteral(seen: Seen, customer_id: str) -> list[int]:
+def record_numbers(seen: Seen, customer_id: str) -> list[int]:
     """Return the numbers of a customer's records in this release."""
     rows = seen.raw("SELECT record_no FROM customer_records WHERE customer_id = ? ORDER BY 1", [customer_id])
     return [row["record_no"] for row in rows]
@@ -168,11 +169,46 @@ def page(
     found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     following = _cursor(found[:size], after) if len(found) > size else None
     shown = [_shown(seen, row) for row in found[:size]]
+    for row in shown:
+        row["details"] = details(row)
     days = [
         (day, list(rows))
         for day, rows in groupby(shown, lambda row: row["occurred_at"].astimezone(zone).date())
     ]
     return Page(days, following, len(shown))
+
+
+_TOLD: Final = """
+    reference campaign product agent department outcome duration_seconds escalation_level self_service line_count
+    consent_purpose consent_channel consent_state brand time_flag""".split()
+_MOST_DETAILS: Final = 40
+_MOST_LETTERS: Final = 400
+
+
+def details(row: Row) -> list[tuple[str, str]]:
+    """Return what else is known of an event: its typed columns, then its properties as the source names them."""
+    found = [
+        (name, str(row[name]))
+        for name in _TOLD
+        if row.get(name) not in (None, "") and (name, row[name]) != ("line_count", 1)
+    ]
+    given = _properties(row.get("properties"))
+    found += [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in given.items()
+    ]
+    return [
+        (name, text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…")
+        for name, text in found[:_MOST_DETAILS]
+    ]
+
+
+def _properties(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except json.JSONDecodeError:
+        return {"properties": text}
+    return found if isinstance(found, dict) else {"properties": found}
 
 
 def _shown(seen: Seen, row: Row) -> Row:

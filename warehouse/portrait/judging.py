@@ -37,11 +37,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Told:
-    """A judgement that concerns a customer, as the page shows it."""
+    """Judgements that concern a customer, as the page shows them: those of one split are told as one."""
 
-    judgement_id: int
+    judgement_ids: tuple[int, ...]
     left: str
-    right: str
+    rights: tuple[str, ...]
     kind: str
     decided_at: datetime
     decided_by: str
@@ -106,24 +106,31 @@ def decide(lake: Lake, proposal: Proposal, *, by: str, now: datetime) -> list[Ju
         return judgements.append(ledger, proposal.decisions, by=by, now=now)
 
 
-def undo(lake: Lake, seen: Seen, customer_id: str, judgement_id: int, *, by: str, now: datetime) -> Judgement:
-    """Say the opposite of a judgement about this customer's records. Raises :class:`NotFoundError`."""
-    members = set(records_of(seen, customer_id))
+def undo(
+    lake: Lake, seen: Seen, customer_id: str, judgement_ids: Sequence[int], *, by: str, now: datetime
+) -> list[Judgement]:
+    """Say the opposite of judgements about this customer's records. Raises :class:`NotFoundError`."""
+    members, wanted = set(records_of(seen, customer_id)), set(judgement_ids)
     with Ledger(lake.ledger_path) as ledger:
-        found = judgements.read(ledger)
-        states = judgements.standing(found)
-        for one, state in zip(found, states, strict=True):
-            if one.judgement_id == judgement_id and state == "stands" and members & set(one.pair):
-                opposite: judgements.Kind = "cannot_link" if one.kind == "must_link" else "must_link"
-                decision = Decision(*one.pair, opposite, f"takes back judgement {judgement_id}")
-                return judgements.append(ledger, [decision], by=by, now=now)[0]
-    raise NotFoundError("This judgement does not stand any more.", hint="Load the page again.")
+        standing = _stand(judgements.read(ledger))
+        found = [one for one in standing if one.judgement_id in wanted and members & set(one.pair)]
+        if len(found) != len(wanted) or not found:
+            raise NotFoundError("This judgement does not stand any more.", hint="Load the page again.")
+        return judgements.append(ledger, [_opposite(one) for one in found], by=by, now=now)
+
+
+def _opposite(one: Judgement) -> Decision:
+    kind: judgements.Kind = "cannot_link" if one.kind == "must_link" else "must_link"
+    return Decision(*one.pair, kind, f"takes back judgement {one.judgement_id}")
+
+
+def _stand(found: Sequence[Judgement]) -> list[Judgement]:
+    return [one for one, state in zip(found, judgements.standing(found), strict=True) if state == "stands"]
 
 
 def _standing(lake: Lake) -> list[Judgement]:
     with Ledger(lake.ledger_path, read_only=True) as ledger:
-        found = judgements.read(ledger)
-    return [one for one, state in zip(found, judgements.standing(found), strict=True) if state == "stands"]
+        return _stand(judgements.read(ledger))
 
 
 def _opposing(lake: Lake, decisions: Sequence[Decision]) -> list[Judgement]:
@@ -142,20 +149,40 @@ def told(lake: Lake, seen: Seen, customer_id: str) -> list[Told]:
     members = set(records_of(seen, customer_id))
     mine = [one for one in reversed(standing) if members & set(one.pair)]
     owners = _owners(seen, {key for one in mine for key in one.pair})
-    found = []
-    for one in mine:
-        others = {owners.get(key) for key in one.pair} - {customer_id}
-        other = next((owner for owner in sorted(filter(None, others))), None)
-        known = all(key in owners for key in one.pair)
-        pending = known and bool(others) == (one.kind == "must_link")
+    found: list[Told] = []
+    for group in _grouped(mine):
+        one, common = group[0], _common(group)
+        pairs = {key for each in group for key in each.pair}
+        others = {owners.get(key) for key in pairs} - {customer_id}
+        pending = pairs <= owners.keys() and bool(others) == (one.kind == "must_link")
         found.append(
             Told(
-                one.judgement_id, seen.record(one.left_record), seen.record(one.right_record), one.kind,
+                tuple(each.judgement_id for each in group), seen.record(common),
+                tuple(seen.record(key) for key in sorted(pairs - {common})), one.kind,
                 datetime.fromisoformat(one.decided_at), one.decided_by, one.reason if seen.personal else None,
-                pending, other, not others,
+                pending, next(iter(sorted(filter(None, others))), None), not others,
             )
         )  # fmt: skip
     return found
+
+
+def _grouped(found: Sequence[Judgement]) -> list[list[Judgement]]:
+    """Put the judgements of one split together: by the same person, with the same words, on one record."""
+    groups: list[list[Judgement]] = []
+    for one in found:
+        last = groups[-1] if groups else []
+        alike = bool(last) and one.kind == "cannot_link" and all(
+            (one.kind, one.decided_by, one.reason) == (each.kind, each.decided_by, each.reason) for each in last
+        )  # fmt: skip
+        if alike and set.intersection(*(set(each.pair) for each in (*last, one))):
+            last.append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _common(group: Sequence[Judgement]) -> str:
+    return min(set.intersection(*(set(one.pair) for one in group)))
 
 
 def _owners(seen: Seen, keys: set[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from warehouse import weights
 from warehouse.lookup import Edge, spanning_tree
@@ -36,6 +36,17 @@ class Record:
     def label(self) -> str:
         """The key without the source."""
         return self.key.partition(":")[2] or self.key
+
+
+@dataclass(frozen=True)
+class Step:
+    """A bar of a waterfall: where it begins and how wide it is, in per cent of the widest."""
+
+    label: str
+    weight: float
+    total: float
+    start: float
+    width: float
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,23 @@ class Link:
         return weights.word(max(gains, key=lambda bar: bar.weight).comparison) if gains else "link"
 
     @property
-    def steps(self) -> Sequence[tuple[Bar, float, float]]:
-        """The bars of the waterfall, each with the running total before and after it."""
-        return list(weights.running(self.bars))
+    def steps(self) -> Sequence[Step]:
+        """The bars of the waterfall, from the prior to the match weight."""
+        run = list(weights.running(self.bars))
+        totals = [0.0, *(after for _, _, after in run)]
+        low, span = min(totals), (max(totals) - min(totals)) or 1.0
+        return [
+            Step(
+                "two records at random" if bar.comparison == weights.PRIOR else bar.label, bar.weight, after,
+                round(100 * (min(before, after) - low) / span, 1), round(100 * abs(bar.weight) / span, 1),
+            )
+            for bar, before, after in run
+        ]  # fmt: skip
+
+    @property
+    def verdict(self) -> str:
+        """What the weights come to."""
+        return weights.verdict(self.bars)
 
 
 @dataclass(frozen=True)
@@ -303,9 +328,3 @@ def _not_counted(seen: Seen, customer_id: str) -> list[Row]:
         WHERE h.what = 'identifier' GROUP BY h.type, h.namespace, h.value ORDER BY ALL LIMIT 20
     """
     return seen.rows("held_back_identifiers", query, [customer_id])
-
-
-def as_words(value: Any) -> str:
-    """Return the reason why a value links nobody, as a sentence."""
-    text = str(value)
-    return f"{text[:1].upper()}{text[1:]}."

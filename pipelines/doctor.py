@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
 import platform
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typing import Literal
 from cdp.lake import SWEPT, WAL, Lake
 from cdp.ledger import Ledger
 from cdp.lock import LOCK_FILE
+from warehouse.serve.store import FILE as SERVE
 
 State = Literal["ok", "note", "wrong"]
 _PACKAGES = ("cdp", "dagster", "duckdb", "pyarrow", "great-expectations", "polars", "rapidfuzz", "numba")
@@ -48,6 +51,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
         yield _segments(lake)
         yield from _customer_segments(lake, ledger)
         yield _runs(ledger)
+    yield _serve(lake)
 
 
 def _versions() -> Finding:
@@ -273,3 +277,25 @@ def _runs(ledger: Ledger) -> Finding:
     failed = json.loads(run["summary"] or "{}").get("failed")
     state: State = "ok" if run["status"] == "succeeded" else "note"
     return Finding("last run", state, f"{run['run_id']} {run['status']}" + (f" ({failed})" if failed else ""))
+
+
+def _serve(lake: Lake) -> Finding:
+    """Look at the keys and the audit log of `cdp serve`; a workspace that was never served has none."""
+    path = lake.path(SERVE)
+    if not path.is_file():
+        return Finding("serve", "ok", "no keys, no audit log yet")
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as store:
+            (result,) = store.execute("PRAGMA quick_check").fetchone()
+            keys, lines = store.execute(
+                "SELECT count(*) FILTER (WHERE revoked_at IS NULL AND hash IS NOT NULL), "
+                "(SELECT count(*) FROM audit) FROM keys"
+            ).fetchone()
+    except sqlite3.DatabaseError as error:
+        result, keys, lines = str(error), 0, 0
+    if result != "ok":
+        return Finding("serve", "wrong", f"{SERVE}: {result}", f"Restore {SERVE} from a backup.")
+    text = f"{SERVE} is sound; keys not revoked: {keys:,}, lines of the audit log: {lines:,}"
+    if path.stat().st_mode & 0o077:
+        return Finding("serve", "note", f"{text}; others on this machine may read it", f"chmod 600 {path}")
+    return Finding("serve", "ok", text)

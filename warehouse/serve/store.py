@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from cdp.errors import CorruptError
 
 FILE: Final = "serve.sqlite"
 _BUSY_SECONDS: Final = 30.0
+_OWNER_ONLY: Final = 0o600
 
 _V1: Final = """
 -- ``hash``: SHA-256 of the secret, which is 256 random bits; NULL: of this machine's owner, only by link.
@@ -52,6 +54,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        # For its owner only; SQLite makes the files beside it alike.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
         self._connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -63,12 +67,20 @@ class Store:
             raise CorruptError(
                 f"{path} cannot be used: {error}.", hint="Restore it from a backup, or move it away."
             ) from None
+        except CorruptError:
+            self.close()
+            raise
 
     def _prepare(self) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         with self.transaction():
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise CorruptError(
+                    f"{self.path} was written by a newer cdp (its version is {version}).",
+                    hint="Use that cdp, or restore the file from a backup.",
+                )
             for number, migration in enumerate(MIGRATIONS[version:], start=version):
                 for statement in migration.split(";\n"):
                     self._connection.execute(statement)

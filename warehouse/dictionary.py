@@ -248,12 +248,17 @@ comment     | VARCHAR! | none | no | what it is
 
 SEARCH: Final = """
 search_words | table | One row per word by which somebody may be looked for, folded: without case, accents and apostrophes
-word_no   | INTEGER!  | none   | no | number of the word, in their order
-word      | VARCHAR!  | direct | no | the word; of a telephone number # and its digits backwards
-length    | UTINYINT! | none   | no | characters; 0 for a telephone number
-letters   | BIGINT!   | direct | no | set of its letters, a bit each
-sound     | VARCHAR!  | direct | no | how it sounds, roughly
-customers | INTEGER!  | none   | no | profiles that have it
+word_no   | INTEGER! | none   | no | number of the word, in their order
+word      | VARCHAR! | direct | no | the word; of a telephone number # and its digits backwards
+customers | INTEGER! | none   | no | profiles that have it
+
+search_spellings | table | One row per word that may be looked for with a typo
+is_rare | BOOLEAN!  | none   | no | of one profile only, and only part of an e-mail address or handle
+length  | UTINYINT! | none   | no | characters
+letters | BIGINT!   | direct | no | set of its letters, a bit each
+sound   | VARCHAR!  | direct | no | how it sounds, roughly
+word_no | INTEGER!  | none   | no | number of the word
+word    | VARCHAR!  | direct | no | the word
 
 search_postings | table | One row per word of a profile
 word_no     | INTEGER!  | none | no  | the word (search_words)

@@ -160,9 +160,15 @@ def find(connection: duckdb.DuckDBPyConnection, identifier_text: str) -> list[Ma
     any identifier (optionally as ``type:value``), full name.
     """
     text = identifier_text.strip()
+    return find_exact(connection, text) or (_by_name(connection, text) if text else [])
+
+
+def find_exact(connection: duckdb.DuckDBPyConnection, identifier_text: str) -> list[Match]:
+    """Return the customers that a whole identifier leads to: as :func:`find` does, but not by names."""
+    text = identifier_text.strip()
     if not text:
         return []
-    for step in (_by_customer_id, _by_record_key, _by_identifier, _by_name):
+    for step in (_by_customer_id, _by_record_key, _by_identifier):
         if found := step(connection, text):
             return found
     return []

@@ -17,6 +17,8 @@ LONGEST_WORD: Final = 40
 PHONE: Final = "#"
 # The fields of a posting are a sum of these.
 FIELDS: Final = {"name": 1, "email": 2, "company": 4, "city": 8, "postcode": 16, "handle": 32, "phone": 64}
+SHARED: Final = 1 + 4 + 8 + 16
+"""Fields whose words are words: of a mailbox or a handle they may be anything."""
 
 
 def fold(text: str) -> str:
@@ -53,6 +55,7 @@ WITH texts AS (
     UNION ALL SELECT customer_id, 4, company FROM customers
     UNION ALL SELECT customer_id, 8, city FROM customers
     UNION ALL SELECT customer_id, 16, postcode FROM customers
+    UNION ALL SELECT customer_id, 2, regexp_replace(email, '\\.[^.@]*$', '') FROM customers
     UNION ALL SELECT DISTINCT customer_id, 2, regexp_replace(value, '\\.[^.@]*$', '') FROM customer_identifiers
         WHERE type = 'email'
     UNION ALL SELECT DISTINCT customer_id, 32, value FROM customer_identifiers WHERE type = 'handle'),
@@ -61,7 +64,8 @@ words AS (
     FROM texts WHERE text <> ''
     UNION ALL
     SELECT DISTINCT customer_id, 64, '{PHONE}' || reverse(regexp_replace(value, '[^0-9]', '', 'g'))
-    FROM customer_identifiers WHERE type = 'phone')
+    FROM (SELECT customer_id, value FROM customer_identifiers WHERE type = 'phone'
+        UNION ALL SELECT customer_id, phone FROM customers WHERE phone <> ''))
 SELECT n.customer_no, w.word, bit_or(w.field)::UTINYINT AS fields
 FROM words AS w JOIN search_customers AS n USING (customer_id) GROUP BY ALL;
 
@@ -73,15 +77,21 @@ WHERE regexp_matches(word, '[\\p{{Han}}\\p{{Hiragana}}\\p{{Katakana}}\\p{{Hangul
 
 _TABLES: Final = f"""
 CREATE TEMP TABLE search_distinct AS
-SELECT word, count(DISTINCT customer_no)::INTEGER AS customers, row_number() OVER (ORDER BY word)::INTEGER AS word_no
+SELECT word, count(DISTINCT customer_no)::INTEGER AS customers, bit_or(fields) AS fields,
+    row_number() OVER (ORDER BY word)::INTEGER AS word_no
 FROM search_texts GROUP BY word;
 
 INSERT INTO search_words BY NAME
-SELECT d.word_no, d.word, length(d.word)::UTINYINT AS length, l.letters, {sound("d.word")} AS sound, d.customers
+SELECT word_no, word, customers FROM search_distinct ORDER BY word_no;
+
+INSERT INTO search_spellings BY NAME
+SELECT d.fields & {SHARED} = 0 AND d.customers = 1 AS is_rare, length(d.word)::UTINYINT AS length, l.letters,
+    {sound("d.word")} AS sound, d.word_no, d.word
 FROM search_distinct AS d JOIN (
     SELECT word_no, {LETTERS} AS letters
     FROM (SELECT word_no, unnest(string_split(word, '')) AS letter FROM search_distinct) GROUP BY word_no
-) AS l USING (word_no) ORDER BY d.word_no;
+) AS l USING (word_no)
+WHERE NOT starts_with(d.word, '{PHONE}') ORDER BY is_rare, length, d.word_no;
 
 INSERT INTO search_postings BY NAME
 SELECT d.word_no, t.customer_no, bit_or(t.fields)::UTINYINT AS fields

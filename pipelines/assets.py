@@ -59,7 +59,7 @@ def _build(settings: "Settings", start: date) -> list[dg.AssetsDefinition]:
     found = [_raw(name, settings.sources[name], partitions) for name in names]
     found += [_events(name, partitions) for name in names]
     found += [_identity(names), _customers(), _release(deadline)]
-    found += [_exports(settings)] if settings.exports else []
+    found += [_exports(settings)] if export.of_each_run(settings) else []
     return found
 
 
@@ -226,8 +226,8 @@ def _exports(settings: "Settings") -> dg.AssetsDefinition:
     @dg.asset(
         deps=["release"],
         group_name="serving",
-        kinds={exported.format for exported in settings.exports.values()},
-        description=f"Files for other systems: {', '.join(settings.exports)}.",
+        kinds=_kinds(settings),
+        description=f"For other systems, after each run: {', '.join(export.of_each_run(settings))}.",
         automation_condition=dg.AutomationCondition.eager(),
         required_resource_keys={SESSION},
     )
@@ -241,6 +241,13 @@ def _exports(settings: "Settings") -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, **written})
 
     return exports
+
+
+def _kinds(settings: "Settings") -> set[str]:
+    """Return the formats of what each run exports; Dagster shows three at most."""
+    exported = export.of_each_run(settings).values()
+    formats = {into for one in exported for into in one.formats or ("http",)}
+    return set(sorted(formats)[:3])
 
 
 @contextlib.contextmanager

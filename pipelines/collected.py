@@ -12,6 +12,7 @@ import dagster as dg
 from cdp.lake import Lake
 from cdp.ledger import Ledger
 from pipelines.job import JOB, today
+from pipelines.stages import export
 
 if TYPE_CHECKING:
     from cdp.settings import Settings
@@ -109,5 +110,5 @@ def not_standardised(workspace: Path, settings: Settings) -> Collected:
 
 def _assets(settings: Settings, sources: Sequence[str]) -> list[dg.AssetKey]:
     """Return the assets that follow from new events of some sources."""
-    followers = ["identity", "customers", "release", *(["exports"] if settings.exports else [])]
+    followers = ["identity", "customers", "release", *(["exports"] if export.of_each_run(settings) else [])]
     return [*(dg.AssetKey(["events", name]) for name in sources), *map(dg.AssetKey, followers)]

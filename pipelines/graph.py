@@ -11,7 +11,7 @@ import dagster as dg
 
 from cdp.lake import CONFIG_FILE, Lake
 from cdp.ledger import Ledger
-from pipelines import assets, collected, job
+from pipelines import assets, collected, export_jobs, job
 from pipelines.asset_checks import table_checks
 from pipelines.resources import held_session, own_session
 from pipelines.session import Session
@@ -61,8 +61,8 @@ def automation_definitions() -> dg.Definitions:
         description="After a backfill of events: identity, customers, release and exports.",
     )
     return dg.Definitions(
-        jobs=[job.job()],
-        schedules=[job.schedule(settings)],
+        jobs=[job.job(), *export_jobs.jobs(settings)],
+        schedules=[job.schedule(settings), *export_jobs.schedules(settings)],
         sensors=[
             job.new_files_sensor(workspace, settings),
             collected.collected_sensor(workspace, settings),

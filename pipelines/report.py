@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipelines.stages.publish import PublishReport
     from pipelines.stages.resolve import ResolveReport
     from pipelines.stages.standardise import StandardiseReport
+    from warehouse.audiences.delivery import DeliveryReport
     from warehouse.exports import ExportReport
 
 
@@ -38,6 +39,7 @@ class RunReport:
     customers: CustomersReport | None = None
     release: PublishReport | None = None
     exports: list[ExportReport] = field(default_factory=list)
+    deliveries: list[DeliveryReport] = field(default_factory=list)
     times: list[StageTime] = field(default_factory=list)
     log: Path | None = None
     errors: dict[tuple[str, str | None], BaseException] = field(default_factory=dict)

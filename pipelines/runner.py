@@ -167,7 +167,7 @@ def selected_assets(session: Session, todo: Plan) -> list[list[str]]:
         keys.append(["identity"])
     if todo.publish:
         keys += [["customers"], ["release"]]
-        keys += [["exports"]] if session.settings.exports else []
+        keys += [["exports"]] if export.of_each_run(session.settings) else []
     return keys
 
 

@@ -20,7 +20,7 @@ from cdp.ledger import Ledger, timestamp
 from cdp.settings.exporting import INTERNAL, DestinationSettings, FileFormat
 from cdp.suppression import Suppressed, load
 from warehouse import feed, suppression
-from warehouse.audiences import platforms
+from warehouse.audiences import platforms, shares
 from warehouse.audiences.platforms import PLATFORMS, Identifiers
 from warehouse.audiences.selection import Audience, select
 from warehouse.formats import FORMATS, Format, write
@@ -222,7 +222,7 @@ def _write(
     now: datetime,
 ) -> dict[str, Any]:
     """Write the folder of an export and return its manifest."""
-    with durable.atomic_directory(folder) as target, _spilling(release, target) as connection:
+    with durable.atomic_directory(folder) as target, spilling(release, target / "spill") as connection:
         rows = select_rows(connection, wanted, load(ledger))
         data = [target / f"{wanted.dataset}.{into}" for into in wanted.tables]
         for path, into in zip(data, wanted.tables, strict=True):
@@ -268,11 +268,10 @@ def _write(
 
 
 @contextlib.contextmanager
-def _spilling(release: Release, target: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a release for work that may exceed memory; what it spills is gone before ``target`` appears."""
+def spilling(release: Release, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a release for work that may exceed memory; what it spills to this folder is gone afterwards."""
     import duckdb
 
-    spill = target / "spill"
     try:
         with release.open(threads=2, memory_limit=MEMORY_LIMIT, temp_directory=spill) as connection:
             yield connection
@@ -330,8 +329,8 @@ def select_rows(connection: duckdb.DuckDBPyConnection, wanted: Export, suppresse
         f"ORDER BY {', '.join(f't.{name}' for name in dataset.order)}",
         dict(leaving.parameters),
     )
-    row = connection.execute("SELECT count(*) FROM exported").fetchone()
-    return int(row[0]) if row else 0
+    ((rows,),) = connection.execute("SELECT count(*) FROM exported").fetchall()
+    return int(rows)
 
 
 def _commit(
@@ -355,6 +354,39 @@ def _commit(
     with ledger.transaction("export"):
         ledger.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         ledger.advance(_SEQUENCE, ledger.next_number(_SEQUENCE) + sum((manifest["changes"] or {}).values()))
+        _share(ledger, wanted, release, path, manifest, now, run_id)
+
+
+def _share(
+    ledger: Ledger,
+    wanted: Export,
+    release: Release,
+    path: Path,
+    manifest: Mapping[str, Any],
+    now: datetime,
+    run_id: str,
+) -> None:
+    """Write what the files hold into the share log."""
+    kind = ", ".join(["files"] * bool(wanted.tables) + [into for into in PLATFORMS if into in wanted.formats])
+    sent = shares.Sent(
+        wanted.name,
+        path.as_posix(),
+        kind,
+        wanted.purpose,
+        wanted.channel,
+        wanted.segment,
+        release.version,
+        run_id,
+    )
+    changes = manifest["changes"] or {}
+    line = shares.begin(ledger, sent, now=now)
+    counts = {
+        "added": changes.get("insert", 0),
+        "changed": changes.get("update", 0),
+        "removed": changes.get("merge", 0) + changes.get("delete", 0),
+    }
+    shares.add(ledger, line, counts)
+    shares.end(ledger, line, rows=manifest["rows"], complete=True)
 
 
 def _retire(lake: Lake, ledger: Ledger, name: str, root: Path, keep: int) -> None:

@@ -63,6 +63,19 @@ def _cell(name: str, kind: str, into: StreamFormat, *, escape: bool) -> str:
     return column
 
 
+def as_json(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """Return SQL of a struct of a row of ``relation`` (alias r), with its values as JSON Lines have them."""
+    cells = (
+        f"{duck.identifier(name)} := {_value(f'r.{duck.identifier(name)}', kind)}"
+        for name, kind in described(connection, relation)
+    )
+    return f"struct_pack({', '.join(cells)})"
+
+
+def _value(column: str, kind: str) -> str:
+    return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')" if kind.startswith("TIMESTAMP") else column
+
+
 def described(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
     """Return names and types of the columns of a table, view or query in parentheses."""
     rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()

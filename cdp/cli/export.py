@@ -1,4 +1,4 @@
-"""`cdp export`: write a versioned export of the current release."""
+"""`cdp export`: write or deliver an export of the current release."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from cdp.errors import UsageError
 
 if TYPE_CHECKING:
     from cdp.cli.main import Context
+    from cdp.settings.exporting import FileFormat
+    from warehouse.audiences.delivery import DeliveryReport
     from warehouse.exports import Export, ExportReport
-    from warehouse.formats import Format
 
-FORMATS: Final = ("parquet", "csv", "jsonl")
+FORMATS: Final = ("parquet", "csv", "jsonl", "google", "meta")
+FAILED: Final = 1
 
 
 @click.command("export")
@@ -24,50 +26,98 @@ FORMATS: Final = ("parquet", "csv", "jsonl")
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, help="File format; may be given again."
 )
 @click.option("--list", "listing", is_flag=True, help="List the exports that can be written.")
+@click.option("--log", "logged", is_flag=True, help="Show what left for whom, newest first; of NAME, or all.")
+@click.option("--withdraw", is_flag=True, help="Take everybody back from the HTTP destination of NAME.")
+@click.option("--retry-rejected", is_flag=True, help="Try the rows again that the destination refused.")
 @click.option("--wait", default=0.0, show_default=True, help="Seconds to wait for another run to end.")
 @click.pass_obj
 def command(
-    context: Context, name: str | None, *, formats: tuple[str, ...], listing: bool, wait: float
-) -> None:
+    context: Context,
+    name: str | None,
+    *,
+    formats: tuple[str, ...],
+    listing: bool,
+    logged: bool,
+    withdraw: bool,
+    retry_rejected: bool,
+    wait: float,
+) -> int:
     """Write the export NAME of cdp.yaml, or a whole dataset, from the current release.
 
     Files, change feed and manifest go to exports/NAME/schema=v1/release=VERSION; LATEST names the newest.
-    Exports of cdp.yaml keep out everybody who has not consented to their purpose.
+    An export with a destination is delivered over HTTP instead: what changed since the last time. Exports of
+    cdp.yaml keep out everybody who has not consented to their purpose.
     """
-    from dataclasses import replace
-
-    from cdp.runs import new_run_id
     from cdp.settings import load
-    from pipelines.session import open_session
     from pipelines.stages.export import configured
-    from warehouse.exports import built_in, choose, export
-    from warehouse.release import current
+    from warehouse.exports import built_in, choose
 
     settings = load(context.workspace)
     known = built_in() | configured(settings)
+    if logged:
+        _log(context, name)
+        return 0
     if listing:
         for wanted in known.values():
             click.echo(_line(wanted))
-        return
+        return 0
     if name is None:
         raise UsageError("Name an export.", hint=f"One of: {', '.join(known)}.")
-    wanted = choose(name, known)
-    if formats:
-        wanted = replace(wanted, formats=cast("tuple[Format, ...]", formats))
+    wanted = _with_formats(choose(name, known), cast("tuple[FileFormat, ...]", formats))
+    if (withdraw or retry_rejected) and wanted.destination is None:
+        raise UsageError(f"The export {name!r} has no destination over HTTP.", hint="It is written as files.")
+    return _run(context, wanted, withdraw=withdraw, retry=retry_rejected, wait=wait)
+
+
+def _with_formats(wanted: Export, formats: tuple[FileFormat, ...]) -> Export:
+    from dataclasses import replace
+
+    if not formats:
+        return wanted
+    if wanted.destination is not None:
+        raise UsageError(f"The export {wanted.name!r} is delivered over HTTP.", hint="It has no file format.")
+    if wanted.purpose == "internal" and {"google", "meta"} & set(formats):
+        hint = "Make an export with a purpose in cdp.yaml."
+        raise UsageError(
+            "A list for an advertiser's network needs a purpose that people consented to.", hint=hint
+        )
+    if wanted.dataset != "customers" and {"google", "meta"} & set(formats):
+        raise UsageError(f"{wanted.dataset} cannot become a list for an advertiser's network.")
+    return replace(wanted, formats=formats)
+
+
+def _run(context: Context, wanted: Export, *, withdraw: bool, retry: bool, wait: float) -> int:
+    from cdp.runs import new_run_id
+    from cdp.settings import load
+    from pipelines.session import open_session
+    from pipelines.stages.export import export_one
+    from warehouse.audiences.delivery import DeliveryReport, outbox_of
+
     now = datetime.now(UTC)
     run_id = new_run_id(now, secrets.token_hex(2))
+    settings = load(context.workspace)
     with open_session(
-        context.workspace, settings, f"export {name}", run_id=run_id, now=now, wait_seconds=wait
+        context.workspace, settings, f"export {wanted.name}", run_id=run_id, now=now, wait_seconds=wait
     ) as session:
-        release = current(session.lake)
-        report = export(session.lake, session.ledger, release, wanted, now=now, run_id=run_id)
+        if retry:
+            with session.ledger.transaction("retry rejected"):
+                outbox_of(session.ledger, wanted).forget_rejections()
+        report = export_one(session, wanted, withdraw=withdraw)
+    if isinstance(report, DeliveryReport):
+        _tell_delivery(report)
+        return 0 if report.complete else FAILED
     _tell(report)
+    return 0
 
 
 def _line(wanted: Export) -> str:
     who = "" if wanted.purpose == "internal" else f", who consented to {wanted.purpose}"
+    who += f" on {wanted.channel}" if wanted.channel else ""
+    members = f", members of {wanted.segment}" if wanted.segment else ""
     sure = f", match probability from {wanted.min_probability}" if wanted.min_probability else ""
-    return f"{wanted.name}: {wanted.dataset} as {', '.join(wanted.formats)}{who}{sure}"
+    way = f"as {', '.join(wanted.formats)}" if wanted.destination is None else "over HTTP"
+    when = {"each_run": "", "manual": "; by hand"}.get(wanted.schedule, f"; at {wanted.schedule}")
+    return f"{wanted.name}: {wanted.dataset} {way}{members}{who}{sure}{when}"
 
 
 def _tell(report: ExportReport) -> None:
@@ -79,3 +129,27 @@ def _tell(report: ExportReport) -> None:
     click.echo(f"  {report.folder}")
     if not report.rows and report.export.purpose != "internal":
         click.echo(f"  Nobody has consented to {report.export.purpose!r}.", err=True)
+
+
+def _tell_delivery(report: DeliveryReport) -> None:
+    state = " (was delivered already)" if report.repeated else ""
+    click.echo(f"{report.export.name}: {report.rows:,} rows are there, of release {report.release}{state}")
+    click.echo(f"  {report.added:,} added, {report.changed:,} changed, {report.removed:,} removed")
+    if report.rejected:
+        click.echo(f"  {report.rejected:,} rows were refused; --retry-rejected tries them again.", err=True)
+    if report.problem:
+        click.echo(f"  Not complete: {report.problem}. The next run goes on from there.", err=True)
+
+
+def _log(context: Context, name: str | None) -> None:
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
+    from warehouse.audiences import shares
+
+    with Ledger(Lake(context.workspace).ledger_path, read_only=True) as ledger:
+        for share in shares.read(ledger, name):
+            state = "" if share.complete else f"; not complete: {share.detail or 'it was cut off'}"
+            click.echo(
+                f"{share.at[:19]}Z {share.name} ({share.kind}) for {share.purpose}: {share.rows:,} rows, "
+                f"+{share.added:,} ~{share.changed:,} -{share.removed:,}, release {share.release}, {share.caller}{state}"
+            )

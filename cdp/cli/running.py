@@ -121,6 +121,8 @@ def _print_summary(
         console.print(summary.accuracy_line(truth))
     for warning in summary.warnings(report, totals, settings):
         console.print(warning)
+    for line in summary.export_lines(report, settings):
+        console.print(line)
     console.print(summary.times_line(report.times))
     if truth is not None and customers is not None and customers.example:
         _print_example(console, lake, customers.example)

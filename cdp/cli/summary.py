@@ -99,6 +99,24 @@ def times_line(times: Sequence[StageTime]) -> Text:
     return Text(f"Time: {' · '.join(parts)} · all {sum(seconds.values()):.1f} s", "dim")
 
 
+def export_lines(report: RunReport, settings: Settings) -> list[Text]:
+    """Return what was delivered over HTTP, and which exports wait for a time of their own."""
+    found = [
+        Text(
+            f"Delivered {one.export.name}: {one.added:,} added, {one.changed:,} changed, {one.removed:,} removed"
+            + (f"; {one.rejected:,} rows were refused" if one.rejected else "")
+        )
+        for one in report.deliveries
+        if not one.repeated
+    ]
+    waiting = [
+        f"{name} ({'by hand' if export.cron is None else export.schedule})"
+        for name, export in settings.exports.items()
+        if export.schedule != "each_run"
+    ]
+    return found + ([Text(f"Not exported by runs: {', '.join(waiting)}", "dim")] if waiting else [])
+
+
 def warnings(report: RunReport, totals: Sequence[SourceTotals], settings: Settings) -> list[Text]:
     """Return what deserves a look: unreadable files, failed checks, much quarantine, many changed customers."""
     most_quarantined = settings.alerts.quarantined_share

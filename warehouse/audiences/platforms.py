@@ -7,7 +7,7 @@ nothing that the network could match has no row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -187,8 +187,8 @@ def count(
 
 def _people(
     connection: duckdb.DuckDBPyConnection, leaving: str, parameters: Mapping[str, Any]
-) -> Iterable[pa.RecordBatch]:
+) -> Iterator[pa.RecordBatch]:
     person = ", ".join(f"c.{name}" for name in _PERSON)
     query = _QUERY.format(leaving=leaving, person=person)
-    reader: Iterable[pa.RecordBatch] = connection.execute(query, dict(parameters)).to_arrow_reader(10_000)
-    return reader
+    reader: Any = connection.sql(query, params=dict(parameters)).to_arrow_reader(10_000)
+    yield from reader

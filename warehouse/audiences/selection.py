@@ -107,15 +107,15 @@ def select(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed
 def funnel(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed) -> Funnel:
     """Return how many may leave, and why others may not."""
     marked, parameters = _marked(connection, audience, suppressed)
-    row = connection.execute(
+    (counts,) = connection.execute(
         f"""
         SELECT count(*), count_if(suppressed), count_if(no_consent AND NOT suppressed),
             count_if(low_probability AND NOT no_consent AND NOT suppressed)
         FROM ({marked})
         """,
         parameters,
-    ).fetchone()
-    return Funnel(*(int(count) for count in row)) if row else Funnel(0, 0, 0, 0)
+    ).fetchall()
+    return Funnel(*(int(count) for count in counts))
 
 
 def _marked(

@@ -1,0 +1,54 @@
+"""Which network addresses a destination may have: none of this machine or of a private network, unless allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Final
+
+_METADATA: Final = ipaddress.ip_network("169.254.0.0/16")
+
+
+class AddressRefusedError(OSError):
+    """A host leads to an address that no delivery may go to."""
+
+
+def resolve(host: str, port: int, *, private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    """Return the addresses of a host, to be connected to as they are (a second look-up might differ).
+
+    Raises :class:`AddressRefusedError` where one of them is of this machine or of a private network and
+    ``private`` is false; what hands out a cloud machine's credentials (link-local) is always refused.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses: list[tuple[socket.AddressFamily, tuple[str, int]]] = [
+        (family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found
+    ]
+    for _, (text, _) in addresses:
+        _check(text, private=private)
+    return addresses
+
+
+def _check(text: str, *, private: bool) -> None:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    plain = getattr(address, "ipv4_mapped", None) or address
+    if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain in _METADATA:
+        raise AddressRefusedError("the address is link-local, multicast or unspecified")
+    if not plain.is_global and not private:
+        raise AddressRefusedError("the address is of this machine or of a private network")
+
+
+def connect(host: str, port: int, *, private: bool, seconds: float) -> socket.socket:
+    """Open a connection to the first address of a host that answers."""
+    last: OSError = OSError("the host has no address")
+    for family, place in resolve(host, port, private=private):
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened.settimeout(seconds)
+        try:
+            opened.connect(place)
+        except OSError as error:
+            opened.close()
+            last = error
+        else:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return opened
+    raise last

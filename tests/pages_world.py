@@ -278,15 +278,6 @@ def _evidence() -> list[Row]:
             ),
         ),
         edge(
-            "crm:1042",
-            "web:u-2000",
-            None,
-            kind="judgement",
-            match_probability=None,
-            reason="two people, says marge",
-            levels=None,
-        ),
-        edge(
             "calls:+447700900142",
             "web:u-2000",
             3.1,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from cdp.errors import NotFoundError, UsageError
+from warehouse.pages.shown import channel_words
 from warehouse.pages.templating import page
 from warehouse.portrait import facts, graph, history, judging, service
 from warehouse.portrait import why as reasons
@@ -126,8 +127,15 @@ def _history(visit: Visit, filters: Filters, after: Cursor | None) -> dict[str, 
     return {
         "events": history.page(seen, numbers, filters, zone, after=after),
         "filters": filters,
-        "chart": None if after else history.months(seen, numbers, filters, zone),
+        "chart": None if after else _named(history.months(seen, numbers, filters, zone)),
     }
+
+
+def _named(chart: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Call the channels of a chart as people do."""
+    for series in chart["series"] if chart else ():
+        series["name"] = channel_words(series["name"])
+    return chart
 
 
 def _whole(visit: Visit, filters: Filters, notice: str | None, after: Cursor | None = None) -> HTMLResponse:

@@ -13,9 +13,9 @@ from typing import Final
 
 from warehouse.portrait.why import Link, Record
 
-WIDTH: Final = 720
-_RING: Final = (168, 86)
-_MARGIN: Final = (96, 44)
+WIDTH: Final = 640
+_RING: Final = (212, 112)
+_MARGIN: Final = (82, 30)
 MOST: Final = 24
 
 

@@ -181,7 +181,7 @@ def story(bars: Iterable[Bar]) -> str:
     """Say what agrees and what does not.
 
     >>> story([Bar("prior", "", -9.0), Bar("e-mail", "same", 9.0), Bar("city", "different", -1.0)])
-    'Same e-mail address. Against it: city different.'
+    'Same e-mail address. Against it: different city.'
     """
     shown = [bar for bar in bars if bar.comparison != weights.PRIOR and abs(bar.weight) >= 0.05]
     gains = _clause(bar for bar in shown if bar.weight > 0)
@@ -199,9 +199,9 @@ def _phrase(bar: Bar) -> str:
     name = weights.word(bar.comparison)
     if bar.comparison == _HOUSEHOLD:
         return bar.level
-    if bar.level in ("same", "shared"):
-        return f"same {name}"
-    return f"{name} {bar.level}".strip()
+    if bar.level in ("same", "shared", "different"):
+        return f"{bar.level.replace('shared', 'same')} {name}"
+    return f"{name} ({bar.level})" if bar.level else name
 
 
 def weights_of(kind: str) -> str:

@@ -32,7 +32,8 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application with what stands before it."""
-        return Shield(Gzip(super().build_middleware_stack()), self.state.hosts)
+        longest = self.state.serving.settings.serve.max_body_bytes
+        return Shield(Gzip(super().build_middleware_stack()), self.state.hosts, longest)
 
 
 def create_app(serving: Serving, names: Iterable[str] = ()) -> FastAPI:
@@ -55,7 +56,6 @@ def create_app(serving: Serving, names: Iterable[str] = ()) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        max_body_size=serving.settings.serve.max_body_bytes,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.serving = serving

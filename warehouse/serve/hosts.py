@@ -24,7 +24,7 @@ def name_of(host: str) -> str:
     ('shop.example', '::1', '::1')
     """
     host = host.strip().lower()
-    if host.startswith("["):
+    if host.startswith("[") and "]" in host:
         return host[1:].partition("]")[0]
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() and ":" not in name else host

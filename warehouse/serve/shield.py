@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from warehouse.serve.hosts import Hosts
@@ -39,12 +40,15 @@ _TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMES: Final = frozenset({b"object", b"embed", b"iframe", b"frame", b"fencedframe"})
 
+# The rest of the body is not waited for.
+_TOO_LONG: Final = Problem(413, "The request is too long.", headers={"Connection": "close"})
+
 
 class Shield:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
-        self.app, self.hosts = app, hosts
+    def __init__(self, app: ASGIApp, hosts: Hosts, longest: int) -> None:
+        self.app, self.hosts, self.longest = app, hosts, longest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -58,7 +62,7 @@ class Shield:
         try:
             refused = self._refusal(scope)
             if refused is None:
-                await self.app(inner, receive, answer.send)
+                await self.app(inner, _limited(receive, self.longest), answer.send)
             else:
                 await _refuse(refused, inner, receive, answer.send)
         finally:
@@ -74,7 +78,8 @@ class Shield:
             return Problem(421, "The server does not go by this name.", hint)
         if _is_of_another_site(scope, names[0]):
             return Problem(403, "Another site may not ask for this.")
-        return None
+        length = _header(scope, b"content-length")
+        return _TOO_LONG if length.isdigit() and int(length) > self.longest else None
 
 
 def _is_of_another_site(scope: Scope, host: bytes) -> bool:
@@ -86,6 +91,21 @@ def _is_of_another_site(scope: Scope, host: bytes) -> bool:
         return bool(site) and not (is_visit and _header(scope, b"sec-fetch-dest") not in _FRAMES)
     origin = _header(scope, b"origin")
     return bool(site) or (bool(origin) and origin.partition(b"://")[2].lower() != host.lower())
+
+
+def _limited(receive: Receive, longest: int) -> Receive:
+    """Return what receives a body, up to a length."""
+    came = 0
+
+    async def limited() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if came > longest:
+            raise HTTPException(_TOO_LONG.status, _TOO_LONG.detail, dict(_TOO_LONG.headers))
+        return message
+
+    return limited
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

@@ -167,7 +167,8 @@ def template(scope: Scope) -> str:
     """
     route = scope.get("route")
     if route is None:
-        return scope.get("root_path") or "-"
+        is_literal = scope.get("endpoint") is not None and not scope.get("path_params")
+        return scope.get("root_path") or (scope["path"] if is_literal else "-")
     relative: str = route.path_format
     asked = relative
     for name, value in scope.get("path_params", {}).items():

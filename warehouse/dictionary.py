@@ -38,6 +38,7 @@ language         | VARCHAR       | none   | no  | language
 first_seen_at    | TIMESTAMPTZ   | none   | no  | first event; events without a sound time of their own do not count
 last_seen_at     | TIMESTAMPTZ   | none   | no  | newest event of any kind (see last_engaged_at); events without a sound time of their own do not count
 source_count     | INTEGER!      | none   | no  | sources that know the person
+sources          | VARCHAR[]!    | none   | no  | names of these sources, sorted
 record_count     | INTEGER!      | none   | no  | source records of the profile
 event_count      | BIGINT!       | none   | no  | events in contact_history
 channels         | VARCHAR[]!    | none   | no  | channels with at least one event, sorted

@@ -23,6 +23,7 @@ SELECT
     n.customer_no,
     r.customer_id,
     count(DISTINCT r.source) AS source_count,
+    list(DISTINCT r.source ORDER BY r.source) AS sources,
     count(*) AS record_count,
     sum(r.event_count)::BIGINT AS event_count,
     min(r.first_seen_at) AS first_seen_at,

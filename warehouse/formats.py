@@ -47,7 +47,8 @@ def unescaped(cell: str) -> str:
     return cell.removeprefix("'")
 
 
-def _cell(name: str, kind: str, into: StreamFormat, *, escape: bool) -> str:
+def cell(name: str, kind: str, into: StreamFormat, *, escape: bool = True) -> str:
+    """Return SQL of a column as it is written; ``escape`` is about CSV in spreadsheets."""
     column = duck.identifier(name)
     if into == "parquet":
         return column
@@ -96,7 +97,7 @@ def write(
     ``escape=False`` leaves texts of a CSV as they are, for programs that read it.
     """
     columns = described(connection, relation)
-    cells = ", ".join(_cell(name, kind, into, escape=escape) for name, kind in columns)
+    cells = ", ".join(cell(name, kind, into, escape=escape) for name, kind in columns)
     sorting = f" ORDER BY {', '.join(duck.identifier(name) for name in order)}" if order else ""
     # Sorted outside the select list: there the names mean the written texts.
     query = f"SELECT {cells} FROM (SELECT * FROM {relation}{sorting})"

@@ -19,6 +19,7 @@ from cdp.errors import CdpError, CorruptError
 from cdp.lake import Lake
 from warehouse import profile_index
 from warehouse import release as releases
+from warehouse.masked_copy import register_functions
 from warehouse.masking import Tokens, tokens_of
 from warehouse.profile_index import ProfileIndex
 from warehouse.profile_lookup import FromIndex
@@ -44,7 +45,8 @@ class Reader:
         self._root = release.open(threads=threads, memory_limit=memory_limit)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
-        self._closed = False
+        self.is_closed = False
+        self._masks = False
         self.pins = 0
 
     @property
@@ -63,6 +65,13 @@ class Reader:
         """What stands for values that a caller may not see, in this release."""
         return tokens_of(self.release.folder)
 
+    def enable_masking(self) -> None:
+        """Make the functions of :func:`warehouse.masked_copy.masked_select` known to all connections."""
+        with self._lock:
+            if not self._masks:
+                register_functions(self._root)
+                self._masks = True
+
     @contextlib.contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection; it must not be used by two threads at once."""
@@ -77,7 +86,7 @@ class Reader:
             connection.close()
             raise
         with self._lock:
-            if len(self._idle) < _MOST_IDLE and not self._closed:
+            if len(self._idle) < _MOST_IDLE and not self.is_closed:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -85,7 +94,7 @@ class Reader:
     def close(self) -> None:
         """Close all connections; one that is still lent is closed when it comes back."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()

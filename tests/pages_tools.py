@@ -32,7 +32,7 @@ from warehouse.serve import keys, sessions
 from warehouse.serve.context import Serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Response
+    from playwright.sync_api import Browser, Locator, Page, Response
     from playwright.sync_api import Request as Asked
 
 AXE: Final = Path(__file__).parent / "clients" / "node_modules" / "axe-core" / "axe.min.js"
@@ -161,6 +161,13 @@ def _answered(response: Response | None) -> bool:
     return response is not None and response.status == 200
 
 
+def expect_count(found: Locator, number: int) -> None:
+    """Wait until there are so many. (``wait_for_function`` needs eval, which the pages' policy refuses.)"""
+    from playwright.sync_api import expect
+
+    expect(found).to_have_count(number)
+
+
 def violations(page: Page) -> list[str]:
     """Return what axe-core finds on a page, a line each; it skips the test where axe-core is not installed."""
     if not AXE.is_file():
@@ -183,7 +190,7 @@ def assert_accessible(page: Page, schemes: Sequence[str] = SCHEMES) -> None:
     """Check that axe-core finds nothing, in light and in dark."""
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.wait_for_function("wanted => document.documentElement.dataset.bsTheme === wanted", arg=scheme)
+        expect_count(page.locator(f"html[data-bs-theme={scheme}]"), 1)
         found = violations(page)
         assert not found, f"{page.url} ({scheme}):\n" + "\n".join(found)
 

@@ -14,7 +14,7 @@ from typing import Final
 from warehouse.portrait.why import Link, Record
 
 WIDTH: Final = 640
-_RING: Final = (212, 112)
+_RING: Final = (238, 114)
 _MARGIN: Final = (82, 30)
 MOST: Final = 24
 

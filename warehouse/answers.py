@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -20,26 +20,33 @@ def text(value: Any) -> str:
     >>> text(None), text(True), text(Decimal("2.5000")), text(["a", "b"])
     ('', 'true', '2.5', '["a", "b"]')
     """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return str(value).lower()
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S}"
-        case Decimal():
-            shown = f"{value:f}"
-            return shown.rstrip("0").rstrip(".") if "." in shown else shown
-        case bytes():
-            return value.hex()
-        case list() | dict():
-            return json.dumps(value, ensure_ascii=False, default=_plain)
-        case _:
-            return str(value)
+    for kind, written in _WRITTEN.items():
+        if isinstance(value, kind):
+            return written(value)
+    return "" if value is None else str(value)
+
+
+def _decimal(value: Decimal) -> str:
+    shown = f"{value:f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+_WRITTEN: Final[dict[type, Callable[[Any], str]]] = {
+    bool: lambda value: str(value).lower(),
+    datetime: lambda value: f"{value:%Y-%m-%d %H:%M:%S}",
+    Decimal: _decimal,
+    bytes: bytes.hex,
+    list: _json,
+    dict: _json,
+}
 
 
 def rows(batch: pa.RecordBatch, most: int) -> Iterator[list[str]]:
@@ -69,4 +76,5 @@ def is_number(kind: pa.DataType) -> bool:
     """Say whether values of a type stand to the right."""
     import pyarrow as pa
 
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    checks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(check(kind) for check in checks)

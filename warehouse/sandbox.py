@@ -43,6 +43,29 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
+class Stop:
+    """Ends a query from another thread: now, or as soon as it begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self.is_set = False
+
+    def __call__(self) -> None:
+        """End the query, if there is one, and those that come."""
+        with self._lock:
+            self.is_set = True
+            if self._child is not None:
+                self._child.kill()
+
+    def attach(self, child: _Child | None) -> None:
+        """Say which child is to be ended; None: none any more."""
+        with self._lock:
+            self._child = child
+            if child is not None and self.is_set:
+                child.kill()
+
+
 class _Child:
     """The running child, with the clock that ends it."""
 
@@ -124,17 +147,21 @@ def _error(kind: str | None, message: str, status: int, limits: Limits, *, late:
 
 
 @contextlib.contextmanager
-def run(database: Path, query: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[pa.RecordBatchReader]:
-    """Run one SELECT over a release's file and yield its rows as a stream.
+def run(
+    database: Path, query: str, limits: Limits = DEFAULT_LIMITS, stop: Stop | None = None
+) -> Iterator[pa.RecordBatchReader]:
+    """Run one SELECT over a release's file and yield its rows as a stream; ``stop`` ends it from outside.
 
     Leaving the block early ends the query. When the stream was read to its end and the query failed,
     leaving raises :class:`UsageError` (not one SELECT, unknown names) or :class:`RunFailedError`.
     """
     import pyarrow as pa
 
+    stop = stop or Stop()
     child = _Child(database, query, limits)
     answer: _Answer | None = None
     try:
+        stop.attach(child)
         try:
             reader = pa.ipc.open_stream(child.process.stdout)
         except (pa.ArrowInvalid, OSError):
@@ -142,6 +169,8 @@ def run(database: Path, query: str, limits: Limits = DEFAULT_LIMITS) -> Iterator
         answer = _Answer(child, reader)
         yield pa.RecordBatchReader.from_batches(reader.schema, answer)
     finally:
+        # Before its number may be another process's.
+        stop.attach(None)
         child.close()
         if answer is not None and answer.failure is not None:
             # Whatever the reader of the rows made of it: this is why they ended.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from warehouse.pages import audit, customer, customer_identity, keys, sign_in
+from warehouse.pages import audit, customer, customer_identity, keys, sign_in, sql
 
 router = APIRouter(include_in_schema=False)
-for part in (audit, keys, sign_in, customer_identity, customer):
+for part in (audit, keys, sign_in, customer_identity, customer, sql):
     router.include_router(part.router)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _EVENT_ORDER: Final = "e.occurred_at, e.source, e.event_id, e.event_type, e.raw_row, e.file_id"
 _STAGES: Final = (
     "identity", "money", "contacts", "consent", "measure_lifecycle", "measure_rfm", "measure_acts",
-    "measure_channels", "measure_campaigns", "measure_profit", "measure_tickets", "customers",
-    "measure_summaries", "behaviour",
+    "measure_channels", "measure_campaigns", "measure_profit", "measure_tickets", "measure_joined",
+    "customers", "measure_summaries", "behaviour",
 )  # fmt: skip
 _AMOUNT_BASE: Final = "try_cast(e.amount * rates.rate AS DECIMAL(18, 4)) AS amount_base"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from warehouse.api import audit, exports, health, history, profiles, segments, sql, tables
+from warehouse.api import audit, changes, exports, health, history, measures, profiles, segments, sql, tables
 from warehouse.serve.problems import RESPONSES
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for part in (audit, health, profiles, history, tables, segments, exports, sql):
+for part in (audit, health, profiles, history, exports, changes, tables, segments, measures, sql):
     router.include_router(part.router)

@@ -42,18 +42,13 @@ SELECT
     places.place.longitude AS longitude,
     coalesce(channels.channels, []) AS channels,
     coalesce(reached.identifier_types, []) AS identifier_types,
-    v.* EXCLUDE (customer_no, order_count, refund_count, donation_count),
-    coalesce(v.order_count, 0) AS order_count,
-    coalesce(v.refund_count, 0) AS refund_count,
-    coalesce(v.donation_count, 0) AS donation_count,
+    m.* EXCLUDE (customer_no, lifecycle_stage, lifecycle_since),
+    coalesce(m.lifecycle_stage, CASE WHEN NOT is_anonymous THEN 'lead' END) AS lifecycle_stage,
+    CASE WHEN m.lifecycle_stage IS NOT NULL THEN m.lifecycle_since WHEN NOT is_anonymous THEN p.first_seen_at END AS lifecycle_since,
     coalesce(t.ticket_count, 0) AS ticket_count,
     coalesce(t.open_tickets, 0) AS open_tickets,
     coalesce(t.escalations, 0) AS escalations,
     c.* EXCLUDE (customer_no),
-    rfm.* EXCLUDE (customer_no),
-    coalesce(life.lifecycle_stage, CASE WHEN NOT is_anonymous THEN 'lead' END) AS lifecycle_stage,
-    CASE WHEN life.customer_no IS NOT NULL THEN life.lifecycle_since WHEN NOT is_anonymous THEN p.first_seen_at END AS lifecycle_since,
-    profit.* EXCLUDE (customer_no),
     coalesce(w.consent_marketing_email, 'unknown') AS consent_marketing_email,
     coalesce(w.consent_marketing_sms, 'unknown') AS consent_marketing_sms,
     coalesce(w.consent_marketing_phone, 'unknown') AS consent_marketing_phone,
@@ -68,11 +63,8 @@ LEFT JOIN (
 ) AS reached ON reached.customer_id = p.customer_id
 LEFT JOIN customer_places AS places ON places.customer_no = p.customer_no
 LEFT JOIN profile_channels AS channels ON channels.customer_no = p.customer_no
-LEFT JOIN customer_value AS v ON v.customer_no = p.customer_no
+LEFT JOIN customer_measures AS m ON m.customer_no = p.customer_no
 LEFT JOIN customer_tickets AS t ON t.customer_no = p.customer_no
 LEFT JOIN customer_contacts AS c ON c.customer_no = p.customer_no
-LEFT JOIN customer_rfm AS rfm ON rfm.customer_no = p.customer_no
-LEFT JOIN customer_lifecycle AS life ON life.customer_no = p.customer_no
-LEFT JOIN customer_profit AS profit ON profit.customer_no = p.customer_no
 LEFT JOIN customer_consent_columns AS w ON w.customer_no = p.customer_no
 ORDER BY p.customer_id;

@@ -19,7 +19,7 @@
   const axes = (spec) => {
     const grid = { color: colour("chart-grid") };
     const ticks = { color: colour("chart-text") };
-    const steps = { grid: { display: false }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 }, stacked: !!spec.stacked };
+    const steps = { grid: { display: false }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12, autoSkip: !spec.horizontal }, stacked: !!spec.stacked };
     const amount = {
       grid, border: { display: false }, beginAtZero: true, stacked: !!spec.stacked,
       ticks: { ...ticks, maxTicksLimit: 5, precision: 0, callback: written(spec) },

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from warehouse.api import audit, changes, exports, health, history, measures, profiles, segments, sql, tables
+from warehouse.api import (
+    audit,
+    changes,
+    exports,
+    health,
+    history,
+    measures,
+    profiles,
+    search,
+    segments,
+    sql,
+    tables,
+)
 from warehouse.serve.problems import RESPONSES
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for part in (audit, health, profiles, history, exports, changes, tables, segments, measures, sql):
+for part in (audit, health, profiles, history, exports, changes, tables, segments, measures, sql, search):
     router.include_router(part.router)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from warehouse.pages import audit, customer, customer_identity, keys, marketing, segments, sign_in, sql
+from warehouse.pages import (
+    audit,
+    customer,
+    customer_identity,
+    customers,
+    keys,
+    marketing,
+    segments,
+    sign_in,
+    sql,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (audit, keys, sign_in, customer_identity, customer, marketing, sql, segments):
+for part in (audit, keys, sign_in, customer_identity, customer, marketing, sql, segments, customers):
     router.include_router(part.router)

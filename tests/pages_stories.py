@@ -150,7 +150,7 @@ def ticket(
 
 
 def busy(draw: random.Random) -> Iterator[Row]:
-    for number in range(3000):
+    for number in range(5000):
         yield event(
             f"busy-{number}",
             "web:u-3000",

@@ -1,6 +1,6 @@
 // What all pages share: the choice of colours, toasts, what happens when the server cannot be reached.
 (() => {
-  const names = { system: "Colours: as the system", light: "Colours: light", dark: "Colours: dark" };
+  const names = { system: "Colours: system", light: "Colours: light", dark: "Colours: dark" };
   const next = { system: "light", light: "dark", dark: "system" };
   const button = document.getElementById("theme");
   if (button) {

@@ -38,6 +38,15 @@ def escaped(expression: str) -> str:
     return f"CASE WHEN left({expression}, 1) IN ({risky}) THEN '''' || {expression} ELSE {expression} END"
 
 
+def escaped_text(text: str) -> str:
+    """Return a text as a CSV cell that no spreadsheet takes for a formula, as :func:`escaped` does in SQL.
+
+    >>> escaped_text("=1+1"), escaped_text("plain")
+    ("'=1+1", 'plain')
+    """
+    return f"'{text}" if text[:1] in _RISKY and text else text
+
+
 def unescaped(cell: str) -> str:
     """Return the text that a CSV cell stands for.
 

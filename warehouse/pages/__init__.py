@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from warehouse.pages import (
+    audiences,
     audit,
     customer,
     customer_identity,
@@ -17,5 +18,16 @@ from warehouse.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for part in (audit, keys, sign_in, customer_identity, customer, marketing, sql, segments, customers):
+for part in (
+    audiences,
+    audit,
+    keys,
+    sign_in,
+    customer_identity,
+    customer,
+    marketing,
+    sql,
+    segments,
+    customers,
+):
     router.include_router(part.router)

@@ -20,6 +20,8 @@ STATIC: Final = _HERE / "static"
 # Address, name and scope of what the head of each page leads to.
 NAVIGATION: Final = (
     ("/customers", "Customers", READ),
+    ("/segments", "Segments", READ),
+    ("/audiences", "Audiences", READ),
     ("/marketing", "Marketing", READ),
     ("/sql", "SQL", READ),
     ("/keys", "Keys", ADMIN),

@@ -64,8 +64,10 @@ class Health:
     backlog: Backlog
 
 
-def health(workspace: Path, settings: Settings, names: Sequence[str], *, now: datetime) -> Health:
-    """Return how these sources do at ``now``."""
+def health(
+    workspace: Path, settings: Settings, names: Sequence[str], *, now: datetime, sampled: bool = True
+) -> Health:
+    """Return how these sources do at ``now``; without what needs samples where these are not wanted."""
     lake = Lake(workspace)
     with ExitStack() as opened:
         ledger: Ledger | None = None
@@ -78,7 +80,7 @@ def health(workspace: Path, settings: Settings, names: Sequence[str], *, now: da
         sources = []
         for name in names:
             one = _counted(settings, name, found.get(name, Volumes()), waiting, now)
-            if ledger is not None and one.volumes.total.landed:
+            if sampled and ledger is not None and one.volumes.total.landed:
                 one = _sampled(one, lake, ledger, connection, settings, now)
             sources.append(one)
     return Health(sources, waiting)

@@ -16,6 +16,16 @@ class ServeSettings(Model):
         description="Its address behind a proxy, such as https://cdp.shop.example. With https, cookies are "
         "for https only.",
     )
+    dagster_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^?#\s]+$",
+        description="Where Dagster runs, such as http://localhost:3000: the pages about quality lead there.",
+    )
+    collector_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^?#\s]+$",
+        description="Where the collector's state can be read, such as http://localhost:8710/health.",
+    )
     hosts: Texts = Field(
         (),
         description="Other names by which it is reached; requests for names that it does not know are refused.",

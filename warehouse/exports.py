@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from cdp.lake import Lake
+    from cdp.settings import ExportSettings, Settings
 
 SCHEMA: Final = "v1"
 LATEST: Final = "LATEST"
@@ -103,6 +104,28 @@ class ExportReport:
     repeated: bool
 
 
+def configured(settings: Settings) -> dict[str, Export]:
+    """Return the exports of ``cdp.yaml`` by name."""
+    return {name: of_settings(name, given) for name, given in settings.exports.items()}
+
+
+def of_settings(name: str, given: ExportSettings) -> Export:
+    """Return an export as ``cdp.yaml`` describes it."""
+    return Export(
+        name,
+        dataset=given.dataset,
+        formats=given.files,
+        purpose=given.purpose,
+        channel=given.channel,
+        min_probability=given.min_probability,
+        segment=given.segment,
+        columns=given.columns,
+        identifiers=given.identifiers,
+        schedule=given.schedule,
+        destination=given.destination,
+    )
+
+
 def built_in() -> dict[str, Export]:
     """Return the exports that need no configuration: every dataset, for internal use."""
     return {name: Export(name, name) for name in DATASETS}
@@ -127,8 +150,9 @@ def export(
     now: datetime,
     run_id: str,
     keep: int = KEEP,
+    caller: str | None = None,
 ) -> ExportReport:
-    """Export ``release`` under ``wanted``; the caller holds the writer lock."""
+    """Export ``release`` under ``wanted``; the caller holds the writer lock. ``caller``: who asked (None: the run)."""
     dataset = dataset_of(wanted)
     root = lake.exports / wanted.name / f"schema={SCHEMA}"
     folder = root / f"release={release.version}"
@@ -140,7 +164,10 @@ def export(
     if manifest is None or not repeated:
         previous = _previous(lake, ledger, wanted.name, release.version)
         manifest = _write(folder, ledger, release, wanted, dataset, previous, now)
-        _commit(ledger, wanted, release, folder.relative_to(lake.root), manifest, now, run_id)
+        with ledger.transaction("export"):
+            path = folder.relative_to(lake.root)
+            _commit(ledger, wanted, release, path, manifest, now, run_id)
+            _share(ledger, wanted, release, path, manifest, now, caller or run_id)
     pointer = lake.exports / wanted.name / LATEST
     target = folder.relative_to(pointer.parent).as_posix()
     if not pointer.is_file() or pointer.read_text(encoding="utf-8").strip() != target:
@@ -351,10 +378,8 @@ def _commit(
         timestamp(now),
         run_id,
     )
-    with ledger.transaction("export"):
-        ledger.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        ledger.advance(_SEQUENCE, ledger.next_number(_SEQUENCE) + sum((manifest["changes"] or {}).values()))
-        _share(ledger, wanted, release, path, manifest, now, run_id)
+    ledger.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    ledger.advance(_SEQUENCE, ledger.next_number(_SEQUENCE) + sum((manifest["changes"] or {}).values()))
 
 
 def _share(
@@ -364,7 +389,7 @@ def _share(
     path: Path,
     manifest: Mapping[str, Any],
     now: datetime,
-    run_id: str,
+    caller: str,
 ) -> None:
     """Write what the files hold into the share log."""
     kind = ", ".join(["files"] * bool(wanted.tables) + [into for into in PLATFORMS if into in wanted.formats])
@@ -376,7 +401,7 @@ def _share(
         wanted.channel,
         wanted.segment,
         release.version,
-        run_id,
+        caller,
     )
     changes = manifest["changes"] or {}
     line = shares.begin(ledger, sent, now=now)

@@ -31,9 +31,12 @@ def command(context: Context, *, host: str, port: int, quiet: bool) -> None:
     Prints an address that signs you in, once. Others sign in with a key: `cdp key create`.
     A new release is served from the next request on. Ctrl-C stops.
     """
+    from functools import partial
+
     from cdp.lake import Lake
     from cdp.settings import load
     from connectors.registry import names
+    from pipelines.exporting import run_export
     from warehouse.serve import logs
     from warehouse.serve.context import Serving
     from warehouse.serve.server import run
@@ -41,7 +44,9 @@ def command(context: Context, *, host: str, port: int, quiet: bool) -> None:
     workspace = context.workspace.resolve()
     settings = load(workspace, names())
     logs.set_up(quiet=quiet)
-    run(Serving.open(Lake(workspace), settings), host, port, started=_announce)
+    serving = Serving.open(Lake(workspace), settings)
+    serving.exporter = partial(run_export, workspace)
+    run(serving, host, port, started=_announce)
 
 
 def _announce(running: Running) -> None:

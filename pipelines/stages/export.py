@@ -11,7 +11,7 @@ from pipelines.session import Session
 from warehouse import release as releases
 
 if TYPE_CHECKING:
-    from cdp.settings import ExportSettings, Settings
+    from cdp.settings import Settings
     from warehouse.audiences.delivery import DeliveryReport
     from warehouse.exports import Export, ExportReport
     from warehouse.release import Release
@@ -21,25 +21,11 @@ if TYPE_CHECKING:
 
 def configured(settings: Settings) -> dict[str, Export]:
     """Return the exports of ``cdp.yaml`` by name."""
-    return {name: _export(name, given) for name, given in settings.exports.items()}
+    if not settings.exports:
+        return {}
+    from warehouse import exports
 
-
-def _export(name: str, given: ExportSettings) -> Export:
-    from warehouse.exports import Export
-
-    return Export(
-        name,
-        dataset=given.dataset,
-        formats=given.files,
-        purpose=given.purpose,
-        channel=given.channel,
-        min_probability=given.min_probability,
-        segment=given.segment,
-        columns=given.columns,
-        identifiers=given.identifiers,
-        schedule=given.schedule,
-        destination=given.destination,
-    )
+    return exports.configured(settings)
 
 
 def of_each_run(settings: Settings) -> dict[str, Export]:
@@ -124,22 +110,36 @@ def export_all(session: Session) -> list[ExportReport]:
     return files
 
 
-def export_one(session: Session, wanted: Export, *, withdraw: bool = False) -> Report:
-    """Write or deliver one export now, whatever its schedule."""
+def export_one(
+    session: Session, wanted: Export, *, withdraw: bool = False, caller: str | None = None
+) -> Report:
+    """Write or deliver one export now, whatever its schedule; ``caller`` asked for it (None: the run)."""
     release = releases.current(session.lake)
     if wanted.destination is None:
-        return write_files(session, release, wanted)
-    return deliver(session, release, wanted, withdraw=withdraw)
+        return write_files(session, release, wanted, caller=caller)
+    return deliver(session, release, wanted, withdraw=withdraw, caller=caller)
 
 
-def write_files(session: Session, release: Release, wanted: Export) -> ExportReport:
+def write_files(
+    session: Session, release: Release, wanted: Export, *, caller: str | None = None
+) -> ExportReport:
     """Write an export's files."""
     from warehouse.exports import export
 
-    return export(session.lake, session.ledger, release, wanted, now=session.now, run_id=session.run_id)
+    return export(
+        session.lake,
+        session.ledger,
+        release,
+        wanted,
+        now=session.now,
+        run_id=session.run_id,
+        caller=caller,
+    )
 
 
-def deliver(session: Session, release: Release, wanted: Export, *, withdraw: bool = False) -> DeliveryReport:
+def deliver(
+    session: Session, release: Release, wanted: Export, *, withdraw: bool = False, caller: str | None = None
+) -> DeliveryReport:
     """Deliver an export over HTTP."""
     from warehouse.audiences import delivery
 
@@ -149,6 +149,6 @@ def deliver(session: Session, release: Release, wanted: Export, *, withdraw: boo
         release,
         wanted,
         now=session.now,
-        caller=session.run_id,
+        caller=caller or session.run_id,
         withdraw=withdraw,
     )

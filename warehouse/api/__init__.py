@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from warehouse.api import (
+    audiences,
     audit,
     changes,
     exports,
@@ -20,5 +21,18 @@ from warehouse.api import (
 from warehouse.serve.problems import RESPONSES
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for part in (audit, health, profiles, history, exports, changes, tables, segments, measures, sql, search):
+for part in (
+    audiences,
+    audit,
+    health,
+    profiles,
+    history,
+    exports,
+    changes,
+    tables,
+    segments,
+    measures,
+    sql,
+    search,
+):
     router.include_router(part.router)

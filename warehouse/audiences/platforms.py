@@ -170,19 +170,26 @@ def write(
     return rows
 
 
-def count(
+# Who has no address of any kind: no row of the list is theirs.
+_UNMATCHABLE: Final = """
+SELECT count(*) FROM customers AS c SEMI JOIN {leaving} AS l ON l.customer_id = c.customer_id
+ANTI JOIN (SELECT customer_id FROM customer_identifiers WHERE type IN ('email', 'phone')) AS i
+    ON i.customer_id = c.customer_id
+WHERE c.email IS NULL AND c.phone IS NULL AND NOT coalesce({address}, false)
+"""
+_ADDRESS: Final[Mapping[Platform, str]] = {
+    "google": "c.given_name <> '' AND c.surname <> '' AND c.country <> '' AND c.postcode <> ''",
+    "meta": "c.given_name <> '' AND c.surname <> '' AND coalesce(nullif(c.postcode, ''), c.city, '') <> ''",
+}
+
+
+def unmatchable(
     connection: duckdb.DuckDBPyConnection, platform: Platform, leaving: str, parameters: Mapping[str, Any]
 ) -> int:
-    """Return how many rows the list would have."""
-    layout = LAYOUTS[platform]
-    try:
-        return sum(
-            layout.cells(row, "all") is not None
-            for batch in _people(connection, leaving, parameters)
-            for row in batch.to_pylist()
-        )
-    finally:
-        _forget()
+    """Return how many of those who may leave have nothing that the network could match."""
+    query = _UNMATCHABLE.format(leaving=leaving, address=_ADDRESS[platform])
+    ((found,),) = connection.execute(query, dict(parameters)).fetchall()
+    return int(found)
 
 
 def _people(

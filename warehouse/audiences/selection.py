@@ -6,7 +6,7 @@ advertisers' networks, for HTTP destinations, for the API's streams and for down
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,19 +94,30 @@ _MEMBERS: Final = (
 _REASONS: Final = ("suppressed", "no_consent", "low_probability")
 
 
-def select(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed) -> Selection:
+def select(
+    connection: duckdb.DuckDBPyConnection,
+    audience: Audience,
+    suppressed: Suppressed,
+    members: Sequence[str] | None = None,
+) -> Selection:
     """Return the query for those who may leave. Raises :class:`NotFoundError` for an unknown segment.
 
     ``suppressed`` is the suppression list as it stands now, not as it was when the release was made.
+    ``members``: ids of who is in the segment, where its rule is newer than the release.
     """
-    marked, parameters = _marked(connection, audience, suppressed)
+    marked, parameters = _marked(connection, audience, suppressed, members)
     nobody = " OR ".join(_REASONS)
     return Selection(f"SELECT customer_id FROM ({marked}) WHERE NOT ({nobody})", parameters)
 
 
-def funnel(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed) -> Funnel:
-    """Return how many may leave, and why others may not."""
-    marked, parameters = _marked(connection, audience, suppressed)
+def funnel(
+    connection: duckdb.DuckDBPyConnection,
+    audience: Audience,
+    suppressed: Suppressed,
+    members: Sequence[str] | None = None,
+) -> Funnel:
+    """Return how many may leave, and why others may not; see :func:`select`."""
+    marked, parameters = _marked(connection, audience, suppressed, members)
     (counts,) = connection.execute(
         f"""
         SELECT count(*), count_if(suppressed), count_if(no_consent AND NOT suppressed),
@@ -119,7 +130,10 @@ def funnel(connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed
 
 
 def _marked(
-    connection: duckdb.DuckDBPyConnection, audience: Audience, suppressed: Suppressed
+    connection: duckdb.DuckDBPyConnection,
+    audience: Audience,
+    suppressed: Suppressed,
+    members: Sequence[str] | None,
 ) -> tuple[str, dict[str, Any]]:
     """Return a query of everybody in the audience with the reasons why each may not leave."""
     parameters: dict[str, Any] = {"least": audience.min_probability}
@@ -134,7 +148,10 @@ def _marked(
             parameters |= {"listed": ids}
             listed = "c.customer_id IN (SELECT unnest($listed::VARCHAR[]))"
     where = ""
-    if audience.segment is not None:
+    if members is not None:
+        parameters |= {"members": list(members)}
+        where = "WHERE c.customer_id IN (SELECT unnest($members::VARCHAR[]))"
+    elif audience.segment is not None:
         _check_segment(connection, audience.segment)
         parameters |= {"segment": audience.segment}
         where = f"WHERE c.customer_id IN ({_MEMBERS})"

@@ -59,6 +59,14 @@ def begin(ledger: Ledger, sent: Sent, *, now: datetime) -> int:
     return int(cursor.lastrowid or 0)
 
 
+def once(ledger: Ledger, sent: Sent, *, rows: int, now: datetime) -> None:
+    """Append a line of something that leaves at once, as a transaction of its own."""
+    with ledger.transaction("share"):
+        line = begin(ledger, sent, now=now)
+        add(ledger, line, {"added": rows})
+        end(ledger, line, rows=rows, complete=True)
+
+
 def add(ledger: Ledger, share_id: int, counts: Mapping[str, int]) -> None:
     """Count what has left since, inside the transaction that says so."""
     ledger.execute(

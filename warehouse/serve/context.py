@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cdp.lake import Lake
 from cdp.settings import Settings, duration
+from warehouse.audiences.desk import Exporter
 from warehouse.serve import audit, limits, sessions
 from warehouse.serve.limits import Buckets
 from warehouse.serve.releases import Reader, Releases
@@ -30,6 +31,8 @@ class Serving:
     releases: Releases
     now: Callable[[], datetime] = field(default=_now)
     buckets: Buckets = field(default_factory=Buckets)
+    exporter: Exporter | None = None
+    """Writes or delivers an export now; None where nobody has said how."""
 
     def __post_init__(self) -> None:
         """Take what every request needs from the settings."""

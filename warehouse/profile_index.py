@@ -150,7 +150,11 @@ def _keys(connection: duckdb.DuckDBPyConnection, mask: int) -> dict[str, Numbers
     ).to_arrow_table()
     hashes, rows = found["hash"].to_numpy(), found["row"].to_numpy()
     order = np.lexsort((rows, hashes))
-    return {"hashes": hashes[order], "rows": rows[order]}
+    hashes, rows = hashes[order], rows[order]
+    # Two keys of one customer may have equal hashes.
+    first = np.ones(len(rows), bool)
+    first[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
+    return {"hashes": hashes[first], "rows": rows[first]}
 
 
 class ProfileIndex:

@@ -25,6 +25,7 @@ FILES = (
     "tests/properties/test_landing_laws.py",
     "tests/properties/test_shop_payloads.py",
     "tests/properties/test_tail_laws.py",
+    "tests/properties/test_profile_index_laws.py",
     "tests/properties/test_warehouse_laws.py",
 )
 

@@ -32,19 +32,24 @@ SELECT
 FROM customer_records AS r JOIN record_numbers AS n USING (record_no)
 GROUP BY n.customer_no, r.customer_id;
 
-INSERT INTO customers BY NAME
+-- In steps, because each join holds one of its sides in memory.
+CREATE TEMP TABLE named_profiles AS
+SELECT p.*, g.* EXCLUDE (customer_id), coalesce(reached.identifier_types, []) AS identifier_types
+FROM profiles AS p
+LEFT JOIN golden AS g ON g.customer_id = p.customer_id
+LEFT JOIN (
+    SELECT customer_id, list(DISTINCT type ORDER BY type) AS identifier_types FROM customer_identifiers GROUP BY customer_id
+) AS reached ON reached.customer_id = p.customer_id;
+
+DROP TABLE golden;
+DROP TABLE profiles;
+
+CREATE TEMP TABLE customer_acts AS
 SELECT
-    p.*,
-    g.* EXCLUDE (customer_id),
-    g.full_name IS NULL AND g.given_name IS NULL AND g.surname IS NULL AND g.email IS NULL AND g.phone IS NULL
-        AND NOT list_has_any(coalesce(reached.identifier_types, []), ['email', 'phone', 'user_id']) AS is_anonymous,
+    n.customer_no,
     places.place.latitude AS latitude,
     places.place.longitude AS longitude,
     coalesce(channels.channels, []) AS channels,
-    coalesce(reached.identifier_types, []) AS identifier_types,
-    m.* EXCLUDE (customer_no, lifecycle_stage, lifecycle_since),
-    coalesce(m.lifecycle_stage, CASE WHEN NOT is_anonymous THEN 'lead' END) AS lifecycle_stage,
-    CASE WHEN m.lifecycle_stage IS NOT NULL THEN m.lifecycle_since WHEN NOT is_anonymous THEN p.first_seen_at END AS lifecycle_since,
     coalesce(t.ticket_count, 0) AS ticket_count,
     coalesce(t.open_tickets, 0) AS open_tickets,
     coalesce(t.escalations, 0) AS escalations,
@@ -56,15 +61,30 @@ SELECT
     coalesce(w.consent_marketing_social, 'unknown') AS consent_marketing_social,
     coalesce(w.consent_analytics, 'unknown') AS consent_analytics,
     coalesce(w.consent_personalisation, 'unknown') AS consent_personalisation
-FROM profiles AS p
-LEFT JOIN golden AS g ON g.customer_id = p.customer_id
-LEFT JOIN (
-    SELECT customer_id, list(DISTINCT type ORDER BY type) AS identifier_types FROM customer_identifiers GROUP BY customer_id
-) AS reached ON reached.customer_id = p.customer_id
-LEFT JOIN customer_places AS places ON places.customer_no = p.customer_no
-LEFT JOIN profile_channels AS channels ON channels.customer_no = p.customer_no
-LEFT JOIN customer_measures AS m ON m.customer_no = p.customer_no
-LEFT JOIN customer_tickets AS t ON t.customer_no = p.customer_no
-LEFT JOIN customer_contacts AS c ON c.customer_no = p.customer_no
-LEFT JOIN customer_consent_columns AS w ON w.customer_no = p.customer_no
+FROM customer_numbers AS n
+LEFT JOIN customer_places AS places ON places.customer_no = n.customer_no
+LEFT JOIN profile_channels AS channels ON channels.customer_no = n.customer_no
+LEFT JOIN customer_tickets AS t ON t.customer_no = n.customer_no
+LEFT JOIN customer_contacts AS c ON c.customer_no = n.customer_no
+LEFT JOIN customer_consent_columns AS w ON w.customer_no = n.customer_no;
+
+DROP TABLE profile_channels;
+DROP TABLE customer_contacts;
+
+INSERT INTO customers BY NAME
+SELECT
+    p.*,
+    a.* EXCLUDE (customer_no),
+    full_name IS NULL AND given_name IS NULL AND surname IS NULL AND email IS NULL AND phone IS NULL
+        AND NOT list_has_any(identifier_types, ['email', 'phone', 'user_id']) AS is_anonymous,
+    m.* EXCLUDE (customer_no, lifecycle_stage, lifecycle_since),
+    coalesce(m.lifecycle_stage, CASE WHEN NOT is_anonymous THEN 'lead' END) AS lifecycle_stage,
+    CASE WHEN m.lifecycle_stage IS NOT NULL THEN m.lifecycle_since WHEN NOT is_anonymous THEN p.first_seen_at END AS lifecycle_since
+FROM named_profiles AS p
+JOIN customer_acts AS a ON a.customer_no = p.customer_no
+JOIN customer_measures AS m ON m.customer_no = p.customer_no
 ORDER BY p.customer_id;
+
+DROP TABLE named_profiles;
+DROP TABLE customer_acts;
+DROP TABLE customer_measures;

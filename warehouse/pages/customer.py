@@ -159,7 +159,7 @@ def _whole(visit: Visit, filters: Filters, notice: str | None, after: Cursor | N
         segments=facts.segments(seen, customer_id),
         changes=facts.changes(seen, customer_id),
         tickets=service.tickets(seen, numbers),
-        campaigns=[(one, *service.answer(one)) for one in service.campaigns(seen, numbers)],
+        campaigns=[(one, *service.answer(one)) for one in service.campaigns(seen, customer_id)],
         choices=history.choices(seen, numbers),
         why=why,
         drawing=graph.drawing(

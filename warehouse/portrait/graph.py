@@ -1,6 +1,6 @@
 """Where the records of a customer stand in a drawing of their evidence: a tree around the best-connected one.
 
-The centre is the record with the most evidence; the others stand on rings by their distance in the heaviest tree
+The centre is the middle of the heaviest tree; the others stand on rings by their distance in it
 (radial layout, after Eades 1992), each branch with room for its leaves. All coordinates are whole numbers.
 """
 
@@ -17,6 +17,7 @@ WIDTH: Final = 640
 _RING: Final = (238, 114)
 _MARGIN: Final = (82, 30)
 MOST: Final = 24
+_WIDE: Final = 900
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Drawing:
     lines: Sequence[Line]
     left_out: int
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it needs the whole width of a page."""
+        return self.width > _WIDE
+
 
 def drawing(
     records: Sequence[Record], links: Sequence[Link], weakest: Link | None, right: Sequence[str]
@@ -66,7 +72,7 @@ def drawing(
     if len(shown) < 2 or not usable:
         return None
     tree = _tree(usable)
-    places = _places(list(shown), tree, _centre(list(shown), usable))
+    places = _places(list(shown), tree, _centre(list(shown), tree))
     low_x, low_y = (min(place[axis] for place in places.values()) for axis in (0, 1))
     high_x, high_y = (max(place[axis] for place in places.values()) for axis in (0, 1))
     width = max(WIDTH, round(high_x - low_x) + 2 * _MARGIN[0])
@@ -101,12 +107,22 @@ def _tree(links: Sequence[Link]) -> list[Link]:
     return found
 
 
-def _centre(keys: Sequence[str], links: Sequence[Link]) -> str:
-    degree = dict.fromkeys(keys, 0.0)
-    for link in links:
-        for key in (link.left, link.right):
-            degree[key] += link.weight if link.weight is not None else 20.0
-    return min(keys, key=lambda key: (-degree[key], key))
+def _centre(keys: Sequence[str], tree: Sequence[Link]) -> str:
+    """The record from which the farthest one is nearest; of equals the one with the most neighbours."""
+    neighbours: dict[str, list[str]] = {key: [] for key in keys}
+    for link in tree:
+        neighbours[link.left].append(link.right)
+        neighbours[link.right].append(link.left)
+    joined = [key for key in keys if neighbours[key]]
+    return min(joined, key=lambda key: (_depth(key, neighbours), -len(neighbours[key]), key))
+
+
+def _depth(start: str, neighbours: Mapping[str, Sequence[str]]) -> int:
+    seen, ring, depth = {start}, [start], 0
+    while ring := [other for key in ring for other in neighbours[key] if other not in seen]:
+        seen.update(ring)
+        depth += 1
+    return depth
 
 
 def _places(keys: Sequence[str], tree: Sequence[Link], centre: str) -> dict[str, tuple[float, float]]:
@@ -163,6 +179,6 @@ def _line(link: Link, at: Mapping[str, tuple[int, int]], *, in_tree: bool, weake
         width,
         in_tree,
         weakest,
-        f"{link.story}{weight}",
+        f"{link.agrees}{weight}",
         link.what,
     )

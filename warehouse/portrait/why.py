@@ -77,9 +77,14 @@ class Link:
         return "speaks against it"
 
     @property
-    def story(self) -> str:
-        """The comparisons as a sentence: what agrees, what does not."""
-        return story(self.bars) or self.reason or weights_of(self.kind)
+    def agrees(self) -> str:
+        """What agrees, as a sentence."""
+        return story(self.bars)[0] or self.reason or weights_of(self.kind)
+
+    @property
+    def differs(self) -> str:
+        """What does not agree, as a sentence; empty where everything does."""
+        return story(self.bars)[1]
 
     @property
     def what(self) -> str:
@@ -111,8 +116,8 @@ class Link:
 class Weakest:
     """The lightest edge of the heaviest tree over all records: what the profile hangs on most loosely.
 
-    ``left`` and ``right`` are the records on either side of it; ``also`` the next best evidence between the
-    two sides, None where nothing else joins them.
+    ``left`` are the records on its greater side, ``right`` those on the other one; ``also`` the next best
+    evidence between the two, None where nothing else joins them.
     """
 
     link: Link
@@ -177,17 +182,16 @@ def why(seen: Seen, customer_id: str, record_count: int) -> Why:
     )
 
 
-def story(bars: Iterable[Bar]) -> str:
-    """Say what agrees and what does not.
+def story(bars: Iterable[Bar]) -> tuple[str, str]:
+    """Say what agrees, and what does not.
 
     >>> story([Bar("prior", "", -9.0), Bar("e-mail", "same", 9.0), Bar("city", "different", -1.0)])
-    'Same e-mail address. Against it: different city.'
+    ('Same e-mail address.', 'Against it: different city.')
     """
     shown = [bar for bar in bars if bar.comparison != weights.PRIOR and abs(bar.weight) >= 0.05]
     gains = _clause(bar for bar in shown if bar.weight > 0)
     losses = _clause(bar for bar in shown if bar.weight < 0)
-    text = f"{gains[:1].upper()}{gains[1:]}." if gains else ""
-    return f"{text} Against it: {losses}.".strip() if losses else text
+    return f"{gains[:1].upper()}{gains[1:]}." if gains else "", f"Against it: {losses}." if losses else ""
 
 
 def _clause(bars: Iterable[Bar]) -> str:
@@ -286,9 +290,8 @@ def weakest(links: Sequence[Link], edges: Sequence[Row]) -> Weakest | None:
         if edge is not lightest and (edge.left_record in left) != (edge.right_record in left)
     ]
     everybody = {key for edge in tree for key in (edge.left_record, edge.right_record)}
-    return Weakest(
-        by_edge[id(lightest)], sorted(left), sorted(everybody - left), crossing[0] if crossing else None
-    )
+    few, many = sorted((left, everybody - left), key=lambda side: (len(side), sorted(side)))
+    return Weakest(by_edge[id(lightest)], sorted(many), sorted(few), crossing[0] if crossing else None)
 
 
 def _reached(tree: Sequence[Edge], start: str) -> set[str]:

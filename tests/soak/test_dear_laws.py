@@ -23,6 +23,7 @@ FILES = (
     "tests/properties/test_identity_judged.py",
     "tests/properties/test_identity_laws.py",
     "tests/properties/test_landing_laws.py",
+    "tests/properties/test_measures_laws.py",
     "tests/properties/test_shop_payloads.py",
     "tests/properties/test_tail_laws.py",
     "tests/properties/test_profile_index_laws.py",

@@ -82,9 +82,7 @@ def of_customer(
     with reader.connection() as connection:
         known = connection.execute("SELECT 1 FROM customers WHERE customer_id = ?", [customer_id]).fetchone()
         if known is None:
-            raise HTTPException(
-                404, "There is no customer with this id; a retired one redirects at /profiles."
-            )
+            return _elsewhere(connection, customer_id)
         tickets = lookups.tickets_of(connection, customer_id)
         content = {
             "customer_id": customer_id,

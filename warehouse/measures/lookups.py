@@ -63,7 +63,7 @@ def tickets_of(connection: duckdb.DuckDBPyConnection, customer_id: str) -> list[
     return rows(
         connection,
         "SELECT * FROM tickets WHERE customer_id = ? "
-        "ORDER BY (state = 'open') DESC NULLS LAST, last_at DESC NULLS LAST, source, ticket",
+        "ORDER BY coalesce(state = 'open', false) DESC, last_at DESC NULLS LAST, source, ticket",
         [customer_id],
     )
 

@@ -261,7 +261,7 @@ def _alerts(one: Source, most_quarantined: float) -> list[str]:
         found.append("it has been silent for longer than usual")
     if one.quarantined_share > most_quarantined:
         found.append(f"{one.quarantined_share:.1%} of what came lately is in quarantine")
-    if one.usual_day:
+    if one.usual_day and one.state == "good":
         yesterday = one.days[-2].landed
         if yesterday > UNUSUAL * one.usual_day or yesterday * UNUSUAL < one.usual_day:
             found.append(f"yesterday brought {yesterday:,}; {one.usual_day:,.0f} are usual")

@@ -37,6 +37,7 @@ def command(context: Context, *, host: str, port: int, quiet: bool) -> None:
     from cdp.settings import load
     from connectors.registry import names
     from pipelines.exporting import run_export
+    from pipelines.facts import WorkspaceFacts
     from warehouse.serve import logs
     from warehouse.serve.context import Serving
     from warehouse.serve.server import run
@@ -45,6 +46,7 @@ def command(context: Context, *, host: str, port: int, quiet: bool) -> None:
     settings = load(workspace, names())
     logs.set_up(quiet=quiet)
     serving = Serving.open(Lake(workspace), settings)
+    serving.facts = WorkspaceFacts(workspace, settings, serving.now)
     serving.exporter = partial(run_export, workspace)
     run(serving, host, port, started=_announce)
 

@@ -182,5 +182,5 @@ def _values(
 
 def _person(row: Any) -> dict[str, Any]:
     parts = " ".join(part for part in (row["given_name"], row["surname"]) if part)
-    name = parts or row["full_name"] or row["company"]
+    name = parts or row["full_name"] or row["company"] or row["email"] or row["phone"]
     return {**row, "name": name or ("Anonymous visitor" if row["is_anonymous"] else "Without a name")}

@@ -19,11 +19,13 @@ STATIC: Final = _HERE / "static"
 
 # Address, name and scope of what the head of each page leads to.
 NAVIGATION: Final = (
+    ("/", "Overview", READ),
     ("/customers", "Customers", READ),
     ("/segments", "Segments", READ),
     ("/audiences", "Audiences", READ),
     ("/marketing", "Marketing", READ),
     ("/sql", "SQL", READ),
+    ("/quality", "Data quality", READ),
     ("/keys", "Keys", ADMIN),
     ("/audit", "Audit log", ADMIN),
 )

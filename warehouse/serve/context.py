@@ -10,6 +10,7 @@ from cdp.lake import Lake
 from cdp.settings import Settings, duration
 from warehouse.audiences.desk import Exporter
 from warehouse.serve import audit, limits, sessions
+from warehouse.serve.facts import Facts
 from warehouse.serve.limits import Buckets
 from warehouse.serve.releases import Reader, Releases
 from warehouse.serve.scopes import Caller
@@ -31,6 +32,7 @@ class Serving:
     releases: Releases
     now: Callable[[], datetime] = field(default=_now)
     buckets: Buckets = field(default_factory=Buckets)
+    facts: Facts | None = None
     exporter: Exporter | None = None
     """Writes or delivers an export now; None where nobody has said how."""
 

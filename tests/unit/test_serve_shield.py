@@ -234,7 +234,7 @@ def test_no_path_leads_out_of_the_static_folder(served, path):
 
 def test_static_files_are_kept_for_ever_under_their_version_only(served):
     client = served.client()
-    versioned = client.get(static_url("app.css"))
+    versioned = client.get(static_url("vendor/htmx.min.js"))
     plain = client.get("/static/app.css")
     wrong = client.get("/static/app.css?v=000000000000")
     assert versioned.headers["cache-control"] == "public, max-age=31536000, immutable"

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from warehouse import api, pages
-from warehouse.serve import failures
+from warehouse.serve import failures, routes
 from warehouse.serve.compression import Gzip
 from warehouse.serve.context import Serving
 from warehouse.serve.hosts import Hosts
@@ -61,8 +61,7 @@ def create_app(serving: Serving, names: Iterable[str] = ()) -> FastAPI:
     app.state.serving = serving
     app.state.hosts = Hosts.of(serving.settings.serve, names)
     app.mount("/static", Static(STATIC), name="static")
-    app.include_router(api.router)
-    app.include_router(pages.router)
+    routes.include(app, api.router, pages.router)
     failures.add_handlers(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's manual has it
     return app

@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cdp import duck
+from tests.conftest import examples
 from warehouse import lookup, masking
 from warehouse.masked_copy import is_left_empty, masked_select, register_functions
 from warehouse.masking import Tokens, Treatment, treatments
@@ -106,7 +107,7 @@ def test_both_forms_of_masking_agree(connection, table):
     names = [column.name for column in tables()[table].columns]
     places = ", ".join(f"CAST(? AS {column.type})" for column in tables()[table].columns)
 
-    @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])  # rows shrink slowly
+    @settings(examples(12), deadline=None, phases=[Phase.explicit, Phase.generate])  # rows shrink slowly
     @given(_rows(table))
     def agree(rows):
         connection.execute(f"DELETE FROM {table}")

@@ -24,6 +24,8 @@ FILES = (
     "tests/properties/test_identity_laws.py",
     "tests/properties/test_landing_laws.py",
     "tests/properties/test_measures_laws.py",
+    "tests/properties/test_masking_forms.py",
+    "tests/properties/test_sandbox_fuzz.py",
     "tests/properties/test_shop_payloads.py",
     "tests/properties/test_tail_laws.py",
     "tests/properties/test_profile_index_laws.py",

@@ -1,45 +1,38 @@
-"""One export on demand, outside of a run: what the server calls for whoever presses the button."""
+"""One export on demand, outside of a run: what the server calls for whoever presses the button.
+
+It runs as a process of its own, `cdp export`: a release that the server has open cannot be opened in the
+same process with other limits, and what an export needs of memory is not the server's.
+"""
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
+import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
-from cdp.errors import CdpError
-from cdp.runs import new_run_id
-from pipelines.session import open_session
-from pipelines.stages.export import configured, export_one
+from cdp.errors import LockedError, NotFoundError, RunFailedError, UsageError
+from warehouse.audiences.desk import Outcome
 
-if TYPE_CHECKING:
-    from warehouse.audiences.delivery import DeliveryReport
-    from warehouse.exports import ExportReport
-
-WAIT_SECONDS = 10.0
+WAIT_SECONDS: Final = 10
+_ERRORS: Final = {one.__name__: one for one in (LockedError, NotFoundError, UsageError)}
 
 
-def run_export(workspace: Path, name: str, caller: str) -> ExportReport | DeliveryReport:
-    """Write or deliver the export ``name`` of cdp.yaml as it is now; ``caller`` stands in the run's record.
+def run_export(workspace: Path, name: str, caller: str) -> Outcome:
+    """Write or deliver the export ``name`` of cdp.yaml as it is now; ``caller`` stands in the share log.
 
-    Raises :class:`cdp.errors.LockedError` where another run holds the workspace for longer than some seconds.
+    Raises :class:`cdp.errors.LockedError` where another run holds the workspace for longer than some seconds,
+    and what else `cdp export` says.
     """
-    from cdp.settings import load
-    from connectors.registry import names
-    from warehouse.exports import choose
-
-    settings = load(workspace, names())
-    now = datetime.now(UTC)
-    with open_session(
-        workspace,
-        settings,
-        f"export {name} for {caller}",
-        run_id=new_run_id(now, secrets.token_hex(2)),
-        now=now,
-        wait_seconds=WAIT_SECONDS,
-    ) as session:
-        try:
-            return export_one(session, choose(name, configured(settings)), caller=caller)
-        except CdpError as error:
-            session.report.errors["export", name] = error
-            raise
+    command = [sys.executable, "-m", "cdp", "-w", str(workspace), "export", "--json", f"--caller={caller}"]
+    command += [f"--wait={WAIT_SECONDS}", "--", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        raise RunFailedError(f"The export {name!r} failed.", hint="`cdp export` says why.") from None
+    if "error" in told:
+        kind = _ERRORS.get(told["error"], RunFailedError)
+        raise kind(str(told["message"]), hint=told["hint"])
+    return Outcome(**told)

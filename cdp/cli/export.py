@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from cdp.errors import UsageError
+from cdp.errors import CdpError, UsageError
 
 if TYPE_CHECKING:
     from cdp.cli.main import Context
@@ -29,9 +30,11 @@ FAILED: Final = 1
 @click.option("--log", "logged", is_flag=True, help="Show what left for whom, newest first; of NAME, or all.")
 @click.option("--withdraw", is_flag=True, help="Take everybody back from the HTTP destination of NAME.")
 @click.option("--retry-rejected", is_flag=True, help="Try the rows again that the destination refused.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
+@click.option("--caller", help="Who asks, for the share log; default: this run.")
 @click.option("--wait", default=0.0, show_default=True, help="Seconds to wait for another run to end.")
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - the options, all by name
     context: Context,
     name: str | None,
     *,
@@ -40,6 +43,8 @@ def command(
     logged: bool,
     withdraw: bool,
     retry_rejected: bool,
+    as_json: bool,
+    caller: str | None,
     wait: float,
 ) -> int:
     """Write the export NAME of cdp.yaml, or a whole dataset, from the current release.
@@ -66,7 +71,19 @@ def command(
     wanted = _with_formats(choose(name, known), cast("tuple[FileFormat, ...]", formats))
     if (withdraw or retry_rejected) and wanted.destination is None:
         raise UsageError(f"The export {name!r} has no destination over HTTP.", hint="It is written as files.")
-    return _run(context, wanted, withdraw=withdraw, retry=retry_rejected, wait=wait)
+    order = Order(wanted, withdraw, retry_rejected, caller, wait)
+    return _run_as_json(context, order) if as_json else _run(context, order)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done, and for whom."""
+
+    wanted: Export
+    withdraw: bool
+    retry: bool
+    caller: str | None
+    wait: float
 
 
 def _with_formats(wanted: Export, formats: tuple[FileFormat, ...]) -> Export:
@@ -86,28 +103,52 @@ def _with_formats(wanted: Export, formats: tuple[FileFormat, ...]) -> Export:
     return replace(wanted, formats=formats)
 
 
-def _run(context: Context, wanted: Export, *, withdraw: bool, retry: bool, wait: float) -> int:
+def _done(context: Context, order: Order) -> ExportReport | DeliveryReport:
     from cdp.runs import new_run_id
     from cdp.settings import load
+    from connectors.registry import names
     from pipelines.session import open_session
     from pipelines.stages.export import export_one
-    from warehouse.audiences.delivery import DeliveryReport, outbox_of
+    from warehouse.audiences.delivery import outbox_of
 
     now = datetime.now(UTC)
     run_id = new_run_id(now, secrets.token_hex(2))
-    settings = load(context.workspace)
+    settings = load(context.workspace, names())
+    name = order.wanted.name
     with open_session(
-        context.workspace, settings, f"export {wanted.name}", run_id=run_id, now=now, wait_seconds=wait
+        context.workspace, settings, f"export {name}", run_id=run_id, now=now, wait_seconds=order.wait
     ) as session:
-        if retry:
+        if order.retry:
             with session.ledger.transaction("retry rejected"):
-                outbox_of(session.ledger, wanted).forget_rejections()
-        report = export_one(session, wanted, withdraw=withdraw)
+                outbox_of(session.ledger, order.wanted).forget_rejections()
+        return export_one(session, order.wanted, withdraw=order.withdraw, caller=order.caller)
+
+
+def _run(context: Context, order: Order) -> int:
+    from warehouse.audiences.delivery import DeliveryReport
+
+    report = _done(context, order)
     if isinstance(report, DeliveryReport):
         _tell_delivery(report)
         return 0 if report.complete else FAILED
     _tell(report)
     return 0
+
+
+def _run_as_json(context: Context, order: Order) -> int:
+    import json
+    from dataclasses import asdict
+
+    from warehouse.audiences.desk import Outcome
+
+    try:
+        outcome = Outcome.of(_done(context, order))
+    except CdpError as error:
+        told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        click.echo(json.dumps(told))
+        return error.exit_status
+    click.echo(json.dumps(asdict(outcome)))
+    return FAILED if outcome.problem else 0
 
 
 def _line(wanted: Export) -> str:

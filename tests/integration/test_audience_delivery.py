@@ -200,7 +200,7 @@ def test_an_answer_that_never_comes_is_given_up_in_time(lake, tmp_path):
         assert report.problem == "it could not be reached (TimeoutError), 1 times"
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 403, 404])
+@pytest.mark.parametrize("status", [302, 308, 401])
 def test_redirects_are_not_followed_and_refusals_of_all_stop_at_once(lake, tmp_path, status):
     publish_into(lake, people(tmp_path / "a"))
     with receiving() as elsewhere, receiving(lambda *_: Reply(status, {"location": elsewhere.url})) as server:
@@ -364,7 +364,7 @@ def test_an_unknown_segment_removes_nobody(lake, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(4), *(pytest.param(n, marks=pytest.mark.soak) for n in range(4, 60))]
+    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 60))]
 )
 def test_however_it_fails_and_dies_the_destination_ends_with_the_wanted_audience(tmp_path, seed):
     """Each run meets random faults, and dies at a random durable step or send, over several releases."""

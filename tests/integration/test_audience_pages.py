@@ -224,8 +224,8 @@ def test_the_api_lists_runs_and_logs(shop):
     ran = client.post("/api/v1/exports/crm/runs")
     assert ran.status_code == 200
     assert ran.json() | {"release": ""} == {
-        "name": "crm", "release": "", "rows": 3, "added": 3, "changed": 0, "removed": 0, "complete": True,
-        "problem": None,
+        "name": "crm", "release": "", "rows": 3, "added": 3, "changed": 0, "removed": 0, "rejected": 0, "complete": True,
+        "problem": None, "repeated": False,
     }  # fmt: skip
     assert client.post("/api/v1/exports/nothing/runs").status_code == 404
     told = client.get("/api/v1/shares", params={"name": "crm"}).json()["shares"]

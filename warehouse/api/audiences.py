@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +12,6 @@ from pydantic import BaseModel
 from cdp.errors import NotFoundError
 from cdp.ledger import Ledger
 from warehouse.audiences import desk, shares
-from warehouse.audiences.delivery import DeliveryReport
 from warehouse.audiences.desk import Standing
 from warehouse.serve.access import ApiReads, ApiSegments, ServingDep
 from warehouse.serve.problems import NotReadyError
@@ -71,7 +71,7 @@ class ExportStates(BaseModel):
 
 
 class ExportRun(BaseModel):
-    """What an export did. ``complete`` false: a destination did not take all of it; ``problem`` says why."""
+    """What an export did. ``repeated``: nothing, all of it was there. ``problem``: why it is not complete."""
 
     name: str
     release: str
@@ -79,8 +79,10 @@ class ExportRun(BaseModel):
     added: int
     changed: int
     removed: int
+    rejected: int
     complete: bool
     problem: str | None
+    repeated: bool
 
 
 def _state(found: Standing) -> ExportState:
@@ -126,15 +128,7 @@ def run(name: ExportName, caller: ApiSegments, serving: ServingDep) -> ExportRun
     if serving.exporter is None:
         raise NotReadyError("This server writes no exports.", hint="Start it with `cdp serve`.")
     serving.audit(caller, "export.run", name)
-    report = serving.exporter(name, caller.name)
-    if isinstance(report, DeliveryReport):
-        return ExportRun(
-            name=name, release=report.release, rows=report.rows, added=report.added, changed=report.changed,
-            removed=report.removed, complete=report.complete, problem=report.problem,
-        )  # fmt: skip
-    changes = report.changes or {}
-    return ExportRun(
-        name=name, release=report.release, rows=report.rows, added=changes.get("insert", 0),
-        changed=changes.get("update", 0), removed=changes.get("merge", 0) + changes.get("delete", 0),
-        complete=True, problem=None,
-    )  # fmt: skip
+    done = serving.exporter(name, caller.name)
+    return ExportRun.model_validate(
+        {**asdict(done), "complete": done.problem is None},
+    )

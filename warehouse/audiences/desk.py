@@ -19,7 +19,35 @@ from warehouse.audiences.shares import Share
 from warehouse.audiences.times import next_time
 from warehouse.exports import Export, ExportReport, configured
 
-Exporter = Callable[[str, str], ExportReport | DeliveryReport]
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an export did. ``rows``: what the other side has now; ``problem``: why that is not all of it."""
+
+    name: str
+    release: str
+    rows: int
+    added: int
+    changed: int
+    removed: int
+    rejected: int
+    problem: str | None
+    repeated: bool
+
+    @classmethod
+    def of(cls, report: ExportReport | DeliveryReport) -> Outcome:
+        """Return what a report says, of files and of deliveries alike."""
+        name, release, rows = report.export.name, report.release, report.rows
+        if isinstance(report, DeliveryReport):
+            counts = (report.added, report.changed, report.removed, report.rejected)
+            return cls(name, release, rows, *counts, report.problem, report.repeated)
+        changes = {} if report.repeated else report.changes or {}
+        gone = changes.get("merge", 0) + changes.get("delete", 0)
+        added, changed = changes.get("insert", 0), changes.get("update", 0)
+        return cls(name, release, rows, added, changed, gone, 0, None, report.repeated)
+
+
+Exporter = Callable[[str, str], Outcome]
 """Writes or delivers an export now: its name, and who asked. The server is given one when it starts."""
 
 

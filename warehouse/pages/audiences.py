@@ -16,7 +16,6 @@ from cdp.errors import CdpError, NotFoundError, UsageError
 from cdp.events import CHANNELS
 from cdp.ledger import Ledger
 from warehouse.audiences import desk, download, shares
-from warehouse.audiences.delivery import DeliveryReport
 from warehouse.audiences.download import FORMS, Wish
 from warehouse.audiences.selection import Audience
 from warehouse.pages.templating import page
@@ -74,8 +73,7 @@ def run_export(serving: Serving, caller: Caller, name: str) -> str | None:
     if serving.exporter is None:
         raise NotReadyError("This server writes no exports.", hint="Start it with `cdp serve`.")
     serving.audit(caller, "export.run", name)
-    report = serving.exporter(name, caller.name)
-    return report.problem if isinstance(report, DeliveryReport) else None
+    return serving.exporter(name, caller.name).problem
 
 
 class Asked(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +11,7 @@ from cdp.lake import Lake
 from tests.serve_tools import Served
 from tests.warehouse_tools import event, order, publish_into, table, value, world
 from warehouse.inputs import REDIRECTS
+from warehouse.measures.given import Costs, MeasureInputs
 from warehouse.measures.summaries import TABLES
 
 SUBJECT = "The lamp of Jane Doe is broken"
@@ -135,3 +137,19 @@ def test_a_workspace_in_which_nothing_happened_has_pages_all_the_same(tmp_path_f
     for section in SECTIONS:
         assert client.get(f"/marketing{section}").status_code == 200, section
     empty.close()
+
+
+def test_with_costs_the_pages_tell_the_profit(tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("costs")
+    lake = Lake(folder / "workspace")
+    events = [order(f"o{n}", "12000.00", f"shop:{n}", at=n) for n in range(1, 4)]
+    id_map = {f"shop:{n}": f"C{n}" for n in range(1, 4)}
+    costs = MeasureInputs(costs=Costs(order=Decimal(4), margin=Decimal("0.5")))
+    publish_into(lake, world(folder / "in", [events], id_map, measures=costs))
+    dear = Served(lake)
+    client = dear.signed_in("read")
+    assert "18.0k" in client.get("/marketing").text
+    page = client.get("/marketing/profitability").text
+    assert "£17,988.00" in page
+    assert "No costs are configured" not in page
+    dear.close()

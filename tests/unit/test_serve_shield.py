@@ -241,7 +241,7 @@ def test_static_files_are_kept_for_ever_under_their_version_only(served):
     assert plain.headers["cache-control"] == wrong.headers["cache-control"] == "no-cache"
     again = client.get("/static/app.css", headers={"if-none-match": plain.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert versioned.headers["content-type"] == "text/css; charset=utf-8"
+    assert plain.headers["content-type"] == "text/css; charset=utf-8"
     assert client.get("/static/app.js").headers["content-type"] == "text/javascript; charset=utf-8"
 
 

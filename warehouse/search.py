@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from warehouse import lookup
 from warehouse.search_index import FIELDS, PHONE
-from warehouse.search_plan import Slot, Span, Typos, found_spans, hits_query, other_readings, reading
+from warehouse.search_plan import (
+    Slot,
+    Spans,
+    Typos,
+    hits_query,
+    other_readings,
+    reading,
+    typed_spans,
+    with_typos,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,25 +124,31 @@ def _by_words(
 ) -> list[Hit]:
     """Return hits by words: as they were typed; with typos; and where nobody was found, with other spaces."""
     slots = reading(connection, text)
-    found = _hits(connection, slots, limit, fields, Typos.NONE)
+    typed = _typed(connection, slots)
+    found = _hits(connection, slots, typed, limit, fields)
     if typos and len(found) < limit:
         known = {hit.customer_id for hit in found}
-        further = _hits(connection, slots, limit, fields, Typos.COMMON)
+        further = _hits(connection, slots, with_typos(connection, slots, typed, Typos.COMMON), limit, fields)
         found += [hit for hit in further if hit.customer_id not in known]
     if found or not typos:
         return found[:limit]
-    others = other_readings(connection, text)
-    for other in others:
-        if found := _hits(connection, other, limit, fields, Typos.NONE):
+    for other in other_readings(connection, text):
+        if found := _hits(connection, other, _typed(connection, other), limit, fields):
             return found
-    return _hits(connection, slots, limit, fields, Typos.ALL)
+    return _hits(connection, slots, with_typos(connection, slots, typed, Typos.ALL), limit, fields)
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, slots: Sequence[Slot]) -> list[Spans]:
+    return [typed_spans(connection, slot, alone=len(slots) == 1) for slot in slots]
 
 
 def _hits(
-    connection: duckdb.DuckDBPyConnection, slots: Sequence[Slot], limit: int, fields: int, typos: Typos
+    connection: duckdb.DuckDBPyConnection,
+    slots: Sequence[Slot],
+    spans: Sequence[Spans],
+    limit: int,
+    fields: int,
 ) -> list[Hit]:
-    alone = len(slots) == 1
-    spans = [found_spans(connection, slot, typos=typos, alone=alone) for slot in slots]
     if not spans or not all(spans):
         return []
     rows = connection.execute(hits_query(spans, fields, limit)).fetchall()
@@ -167,8 +182,8 @@ def _part(slot: Slot, packed: int, words: dict[int, str]) -> Part:
     named = tuple(name for name, bit in FIELDS.items() if fields & bit)
     if word.startswith(PHONE):
         return Part(slot.word, word[:0:-1], "digits", 0, named)
-    how = "exact" if cost == Span.EXACT else "prefix" if cost == Span.PREFIX else "typo"
-    return Part(slot.word, word, how, max(cost - Span.PREFIX, 0), named)
+    how = "exact" if cost == Spans.EXACT else "prefix" if cost == Spans.PREFIX else "typo"
+    return Part(slot.word, word, how, max(cost - Spans.PREFIX, 0), named)
 
 
 def without_words(hit: Hit) -> Hit:

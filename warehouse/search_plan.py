@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -18,7 +18,7 @@ MOST_SPLITS: Final = 4
 """Ways to read one word as two that are tried."""
 MOST_WORDS: Final = 8
 """Words of a query beyond which nothing is read."""
-MOST_NEAR: Final = 100
+MOST_NEAR: Final = 80
 """Words within some edits of one word that are looked up."""
 FEWEST_LETTERS: Final = 3
 """Letters from which on a word alone may have a typo."""
@@ -40,18 +40,28 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Span:
-    """Words of the index from ``first`` to ``last`` (numbers), and what a hit by them costs.
+class Spans:
+    """Words of the index, by their numbers, that a word of a query may be, and what a hit by them costs.
 
-    0: the word as it is; 1: a beginning of it, or the last digits; then 1 + edits.
+    ``whole``: the word itself, 0; ``ranges``: words that it begins, 1, or numbers that end so; ``near``: words within
+    some edits, 1 + edits.
     """
 
-    first: int
-    last: int
-    cost: int
+    whole: int | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
+    near: Mapping[int, int] = field(default_factory=dict)
 
     EXACT: ClassVar[int] = 0
     PREFIX: ClassVar[int] = 1
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.whole is not None or bool(self.ranges or self.near)
+
+    @property
+    def size(self) -> int:
+        """How many words there are at most."""
+        return len(self.near) + sum(last - first + 1 for first, last in self.ranges)
 
 
 def reading(connection: duckdb.DuckDBPyConnection, text: str) -> list[Slot]:
@@ -131,43 +141,58 @@ class Typos(IntEnum):
     ALL = 2
 
 
-def found_spans(
-    connection: duckdb.DuckDBPyConnection, slot: Slot, *, typos: Typos, alone: bool
-) -> list[Span]:
-    """Return the words of the index that a word of a query may be.
+def typed_spans(connection: duckdb.DuckDBPyConnection, slot: Slot, *, alone: bool) -> Spans:
+    """Return the words of the index that a word is, or begins, or whose last digits it is.
 
     One letter alone is no beginning: half of all customers would have it.
     """
-    found: list[Span] = []
+    ranges: list[tuple[int, int]] = []
+    whole = None
     if slot.word:
-        found += [Span(first, last, Span.EXACT) for first, last in _prefix(connection, slot.word, whole=True)]
-        if len(slot.word) > 1 or not alone:
-            found += [Span(first, last, Span.PREFIX) for first, last in _prefix(connection, slot.word)]
-    for digits in slot.digits:
-        spans = _prefix(connection, PHONE + digits[::-1])
-        found += [Span(first, last, Span.PREFIX) for first, last in spans]
-    if typos and slot.word and (len(slot.word) >= FEWEST_LETTERS or not alone):
-        found += _near(connection, slot.word, typos)
+        found = _prefix(connection, slot.word)
+        if found is not None:
+            first, last, is_whole = found
+            whole = first if is_whole else None
+            if len(slot.word) > 1 or not alone:
+                ranges.append((first, last))
+    numbers = (_prefix(connection, PHONE + digits[::-1]) for digits in slot.digits)
+    ranges += [found[:2] for found in numbers if found]
+    return Spans(whole, tuple(ranges))
+
+
+def _prefix(connection: duckdb.DuckDBPyConnection, word: str) -> tuple[int, int, bool] | None:
+    """Return the first and last word with this beginning, and whether it is the first one itself."""
+    query = (
+        "SELECT min(word_no), max(word_no), count(*) FILTER (word = $1) FROM search_words "
+        "WHERE word >= $1 AND word < $2"
+    )
+    row = connection.execute(query, [word, word + _LAST]).fetchone()
+    return (row[0], row[1], bool(row[2])) if row and row[0] is not None else None
+
+
+def with_typos(
+    connection: duckdb.DuckDBPyConnection, slots: Sequence[Slot], typed: Sequence[Spans], typos: Typos
+) -> list[Spans]:
+    """Return what was found of each word, and words near it; alone, a word of two letters has none."""
+    signatures = _signatures(connection, [slot.word for slot in slots if slot.word])
+    found = []
+    for slot, spans in zip(slots, typed, strict=True):
+        is_long = len(slot.word) >= FEWEST_LETTERS or len(slots) > 1
+        near = _near(connection, slot.word, signatures[slot.word], typos) if slot.word and is_long else {}
+        found.append(replace(spans, near=near))
     return found
 
 
-def _prefix(
-    connection: duckdb.DuckDBPyConnection, word: str, *, whole: bool = False
-) -> list[tuple[int, int]]:
-    query = "SELECT min(word_no), max(word_no) FROM search_words WHERE word >= ? AND word "
-    bound = "<= ?" if whole else "< ?"
-    row = connection.execute(query + bound, [word, word if whole else word + _LAST]).fetchone()
-    return [(row[0], row[1])] if row and row[0] is not None else []
-
-
-def _near(connection: duckdb.DuckDBPyConnection, word: str, typos: Typos) -> list[Span]:
-    """Return words within one edit, or two for long ones and for those of the same sound."""
+def _near(
+    connection: duckdb.DuckDBPyConnection, word: str, signature: tuple[int, str], typos: Typos
+) -> dict[int, int]:
+    """Return words within one edit, or two for long ones and for those of the same sound, and their costs."""
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
     length = len(word)
     most = 1 if length <= SHORT else 2
-    letters, alike = _signature(connection, word)
+    letters, alike = signature
     # Values as literals, so that the scan skips what is sorted away. Both are of our own making.
     query = (
         f"SELECT word_no, word, sound = {duck.quote(alike)} FROM search_spellings "
@@ -178,22 +203,25 @@ def _near(connection: duckdb.DuckDBPyConnection, word: str, typos: Typos) -> lis
     rows = connection.execute(query).fetchall()
     close = process.extract(word, [row[1] for row in rows], scorer=OSA.distance, score_cutoff=2, limit=None)
     found = sorted((int(edits), rows[at][0]) for _, edits, at in close if 0 < edits <= most or rows[at][2])
-    return [Span(number, number, Span.PREFIX + edits) for edits, number in found[:MOST_NEAR] if edits]
+    return {number: Spans.PREFIX + edits for edits, number in found[:MOST_NEAR] if edits}
 
 
-def _signature(connection: duckdb.DuckDBPyConnection, word: str) -> tuple[int, str]:
-    letters = "SELECT word, unnest(string_split(word, '')) AS letter FROM (SELECT ? AS word)"
-    query = f"SELECT {LETTERS}, any_value({sound('word')}) FROM ({letters})"
-    row = connection.execute(query, [word]).fetchone()
-    return (int(row[0] or 0), row[1] or "") if row else (0, "")
+def _signatures(connection: duckdb.DuckDBPyConnection, given: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return the letters and the sound of some words, as the index has them."""
+    if not given:
+        return {}
+    letters = "SELECT word, unnest(string_split(word, '')) AS letter FROM (SELECT unnest(?) AS word)"
+    query = f"SELECT word, {LETTERS}, any_value({sound('word')}) FROM ({letters}) GROUP BY word"
+    rows = connection.execute(query, [list(given)]).fetchall()
+    return {row[0]: (int(row[1] or 0), row[2] or "") for row in rows}
 
 
-def hits_query(slots: Sequence[Sequence[Span]], fields: int, limit: int) -> str:
+def hits_query(slots: Sequence[Spans], fields: int, limit: int) -> str:
     """Return the SQL of the customers who have a word of every slot: their number, and per slot what was found.
 
     That is one number: cost << 40 | word_no << 8 | fields; its smallest is the best. All values are numbers.
     """
-    order = sorted(range(len(slots)), key=lambda at: sum(span.last - span.first + 1 for span in slots[at]))
+    order = sorted(range(len(slots)), key=lambda at: slots[at].size)
     tables = [f"s{at} AS ({_slot_query(spans, fields)})" for at, spans in enumerate(slots)]
     joins = " ".join(f"JOIN s{at} USING (customer_no)" for at in order[1:])
     best = ", ".join(f"s{at}.best" for at in range(len(slots)))
@@ -204,20 +232,25 @@ def hits_query(slots: Sequence[Sequence[Span]], fields: int, limit: int) -> str:
     )
 
 
-def _slot_query(spans: Sequence[Span], fields: int) -> str:
-    wide = [span for span in spans if span.last > span.first or span.cost == Span.EXACT]
-    single: dict[int, list[int]] = {}
-    for span in spans:
-        if span not in wide:
-            single.setdefault(span.cost, []).append(span.first)
-    conditions = [(f"word_no BETWEEN {span.first} AND {span.last}", span.cost) for span in wide]
-    conditions += [
-        (f"word_no IN (SELECT unnest([{', '.join(map(str, numbers))}]))", cost)
-        for cost, numbers in single.items()
-    ]
-    parts = " UNION ALL ".join(
-        f"SELECT customer_no, {cost << 40} + word_no::BIGINT * 256 + (fields & {int(fields)}) AS packed "
-        f"FROM search_postings WHERE {condition} AND fields & {int(fields)} <> 0"
-        for condition, cost in conditions
+def _slot_query(spans: Spans, fields: int) -> str:
+    ranges = list(spans.ranges)
+    if spans.whole is not None and not any(first <= spans.whole <= last for first, last in ranges):
+        ranges.append((spans.whole, spans.whole))
+    cost = (
+        f"CASE WHEN word_no = {spans.whole} THEN 0 ELSE {Spans.PREFIX << 40} END"
+        if spans.whole
+        else str(Spans.PREFIX << 40)
     )
-    return f"SELECT customer_no, min(packed) AS best FROM ({parts}) GROUP BY customer_no"
+    packed = f"word_no::BIGINT * 256 + (fields & {int(fields)}) AS packed FROM search_postings"
+    parts = [
+        f"SELECT customer_no, {cost} + {packed} WHERE word_no BETWEEN {first} AND {last}"
+        for first, last in ranges
+    ]
+    if spans.near:
+        numbers, costs = (", ".join(map(str, part)) for part in (spans.near, spans.near.values()))
+        near = f"SELECT unnest([{numbers}]) AS near_no, unnest([{costs}]) AS cost"
+        parts.append(
+            f"SELECT customer_no, (cost::BIGINT << 40) + {packed} JOIN ({near}) ON near_no = word_no WHERE true"
+        )
+    every = " UNION ALL ".join(f"{part} AND fields & {int(fields)} <> 0" for part in parts)
+    return f"SELECT customer_no, min(packed) AS best FROM ({every}) GROUP BY customer_no"

@@ -48,7 +48,7 @@ def test_the_audit_log_says_who_did_what(pages: Pages) -> None:
     page.get_by_role("button", name="Show").click()
     assert "key.create" in page.get_by_role("table").inner_text()
     assert_accessible(page)
-    page.get_by_label("Customer id, segment, key …").fill("nothing of this name")
+    page.get_by_label("Of whom or what (id)").fill("nothing of this name")
     page.get_by_role("button", name="Show").click()
     assert page.get_by_text("Nothing of this kind").is_visible()
     assert_accessible(page)

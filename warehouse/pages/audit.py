@@ -17,14 +17,14 @@ from warehouse.serve.failures import is_fragment
 
 router = APIRouter()
 LINES = 100
-# What the list of kinds offers; every action begins with one of them.
+# What the list of kinds offers.
 KINDS = (
     ("", "Everything"),
     ("profile.*", "Profiles read"),
-    ("search.*", "Searches"),
-    ("export.*", "Exports and lists"),
+    ("customers.*", "Searches and lists"),
+    ("changes.*", "Changes read"),
+    ("export.*", "Exports and audiences"),
     ("segment.*", "Segments"),
-    ("audience.*", "Audiences"),
     ("identity.*", "Joining and splitting"),
     ("sql.*", "SQL"),
     ("session.*", "Signing in and out"),

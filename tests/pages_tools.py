@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ from warehouse.serve import keys, sessions
 from warehouse.serve.context import Serving
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from playwright.sync_api import Browser, Locator, Page, Response
     from playwright.sync_api import Request as Asked
 
@@ -70,15 +73,20 @@ def make_workspace(folder: Path) -> Lake:
 
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[Site]:
-    """Serve a workspace from a thread of this process; its clock stands at ``NOW``."""
+def serve(folder: Path, now: datetime | None = NOW) -> Iterator[Site]:
+    """Serve a workspace as `cdp serve` does, from a thread of this process; its clock stands at ``now``."""
     import uvicorn
 
+    from pipelines.exporting import run_export
+    from pipelines.facts import WorkspaceFacts
     from warehouse.serve.app import create_app
 
-    lake = Lake(folder)
-    serving = Serving.open(lake, load(folder, names()))
-    serving.now = lambda: NOW
+    lake, settings = Lake(folder), load(folder, names())
+    serving = Serving.open(lake, settings)
+    if now is not None:
+        serving.now = lambda: now
+    serving.facts = WorkspaceFacts(folder, settings, serving.now)
+    serving.exporter = partial(run_export, folder)
     config = uvicorn.Config(create_app(serving), LOOPBACK, 0, log_level="error", ws="none", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -7,6 +7,7 @@ a mail client did on its own. ``BUSY`` has several thousand events. Everybody el
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,6 +24,9 @@ ADA: Final = "C00000001"
 TWIN: Final = "C00000002"
 BUSY: Final = "C00000003"
 RETIRED: Final = "C00000900"
+HOSTILE: Final = (
+    "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
+)
 RECORDS: Final = (
     "crm:1042",
     "mail:ada.okafor@mail.example",
@@ -183,6 +187,17 @@ def _ada() -> Iterator[Row]:
 
 def _twin() -> Iterator[Row]:
     yield from visits("web:u-2000", (120, 220, 350), "twin")
+    hostile = {"subject": HOSTILE, "campaign": HOSTILE, "reference": HOSTILE, "product": HOSTILE}
+    told = json.dumps({HOSTILE: HOSTILE, "deep": {"url": "javascript:alert(1)"}})
+    yield event(
+        "hostile",
+        "web:u-2000",
+        at=360,
+        direction="inbound",
+        event_type="order_placed",
+        properties=told,
+        **hostile,
+    )
 
 
 def _known_of_ada() -> list[Row]:

@@ -1,25 +1,27 @@
 """Pictures of every page, light and dark, and the page of docs/ that shows them.
 
-``python -m tests.docs.screenshots [NAME]...`` serves the shop of tests/pages_world.py, opens each page of
-:data:`SHOTS` in the machine's Chromium, and writes docs/screenshots/NAME-light.png and NAME-dark.png. Without names it
-also writes docs/pages.md. Somebody looks at the pictures before they are committed; a test holds docs/pages.md equal to
-this list and finds both pictures of each page. A new page is a line here.
+``python -m tests.docs.screenshots [--demo DIR] [NAME]...`` opens each page of tests/docs/shots.py in the machine's
+Chromium, and writes docs/screenshots/NAME-light.png and NAME-dark.png: most on a copy of the workspace that
+`make demo` leaves (``--demo``, else demo/), those of one customer on the shop of tests/pages_world.py. Without names
+it also writes docs/pages.md. Somebody looks at the pictures before they are committed; a test holds docs/pages.md
+equal to the list and finds both pictures of each page.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import json
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tests.pages_tools import SCHEMES, Pages, browsing, make_workspace, serve
-from tests.pages_world import ADA, BUSY
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from tests.docs.shots import SEGMENTS, SHOTS, Shot
+from tests.pages_tools import SCHEMES, Pages, Site, browsing, make_workspace, serve
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 FOLDER: Final = DOCS / "screenshots"
@@ -29,101 +31,56 @@ _HEAD: Final = """# The pages
 
 <!-- Made by `python -m tests.docs.screenshots` from its list; a test keeps the two equal. -->
 
-What `cdp serve` shows, on a small made-up shop. Every page follows the light or dark setting of your system; the button
-at the lower left chooses another. Nothing on them comes from outside your machine.
+What `cdp serve` shows, on made-up shops: mostly on the one of `make demo`. Every page follows the light or dark setting
+of your system; the button at the lower left chooses another. Nothing on them comes from outside your machine.
 """
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A page in a state: its address, what a reader should see in it, and what is done before the picture."""
-
-    name: str
-    path: str
-    title: str
-    about: str
-    prepare: Callable[[Page], object] | None = None
-    scopes: tuple[str, ...] = ()
+@contextlib.contextmanager
+def _shop() -> Iterator[Site]:
+    with tempfile.TemporaryDirectory() as folder, serve(make_workspace(Path(folder) / "shop").root) as site:
+        yield site
 
 
-def _to(selector: str) -> Callable[[Page], object]:
-    """Scroll until an element is at the top."""
-    return lambda page: page.locator(selector).evaluate("one => one.scrollIntoView({ block: 'start' })")
+@contextlib.contextmanager
+def _demo(given: Path) -> Iterator[Site]:
+    """Serve a copy of a demo workspace that has segments, so that the pages have something to show."""
+    if not (given / "cdp.yaml").is_file():
+        raise SystemExit(f"{given} is no workspace: run `make demo`, or say --demo DIR.")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "demo"
+        shutil.copytree(given, copy)
+        for number, segment in enumerate(SEGMENTS):
+            file = Path(folder) / f"segment-{number}.json"
+            file.write_text(json.dumps(segment), encoding="utf-8")
+            _run("segment", "save", str(file), "-w", str(copy))
+        _run("publish", "-w", str(copy))
+        with serve(copy, now=None) as site:
+            yield site
 
 
-def _why_open(page: Page) -> None:
-    page.locator("#why .section-name", has_text="The evidence").evaluate(
-        "one => one.scrollIntoView({ block: 'start' })"
-    )
-    page.locator("#why li", has_text="Same surname, same postcode").get_by_text("How this weighs").click()
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "cdp", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def _ask_to_join(page: Page) -> None:
-    page.get_by_label("The other customer").fill(BUSY)
-    page.locator("#join").get_by_role("button", name="Show what it does").click()
-    page.locator("#what").wait_for()
-
-
-SHOTS: Final[Sequence[Shot]] = (
-    Shot(
-        "sign-in", "/sign-in", "Signing in", "With the address that `cdp serve` prints, or with an API key."
-    ),
-    Shot(
-        "customer",
-        f"/customers/{ADA}",
-        "One customer",
-        "Value, one history over all channels, and who it is: each value opens to say where it came from.",
-    ),
-    Shot(
-        "customer-why",
-        f"/customers/{ADA}",
-        "Why these records are one person",
-        "The records, the evidence that joins them, and the weakest link: what the profile hangs on.",
-        _to("#why"),
-    ),
-    Shot(
-        "customer-evidence",
-        f"/customers/{ADA}",
-        "The evidence, weighed",
-        "What agrees and what does not, in words; on demand the weights.",
-        _why_open,
-    ),
-    Shot(
-        "customer-masked",
-        f"/customers/{ADA}",
-        "The same customer, masked",
-        "What those see who lack the scope `read-pii`.",
-        scopes=("read",),
-    ),
-    Shot(
-        "customer-identity",
-        f"/customers/{ADA}/identity",
-        "Join or split",
-        "For those with the scope `identity`.",
-    ),
-    Shot(
-        "customer-confirm",
-        f"/customers/{ADA}/identity",
-        "Before it counts",
-        "What a decision will do is said before it is made.",
-        _ask_to_join,
-    ),
-)
-
-
-def main(names: Sequence[str]) -> None:
+def main(names: Sequence[str], demo: Path) -> None:
     """Take the pictures of some pages, or of all."""
     wanted = [shot for shot in SHOTS if not names or shot.name in names]
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        lake = make_workspace(Path(folder) / "shop")
-        with serve(lake.root) as site, browsing(site) as pages:
-            for shot in wanted:
-                for scheme in SCHEMES:
-                    _take(pages, shot, scheme)
-            pages.assert_sound()
+    for of_demo, serving in ((False, _shop()), (True, _demo(demo))):
+        shots = [shot for shot in wanted if shot.demo is of_demo]
+        if shots:
+            with serving as site, browsing(site) as pages:
+                _take_all(pages, shots)
     if not names:
         (DOCS / "pages.md").write_text(document(), encoding="utf-8")
+
+
+def _take_all(pages: Pages, shots: Sequence[Shot]) -> None:
+    for shot in shots:
+        for scheme in SCHEMES:
+            _take(pages, shot, scheme)
+    pages.assert_sound()
 
 
 def _take(pages: Pages, shot: Shot, scheme: str) -> None:
@@ -150,4 +107,8 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    reader = argparse.ArgumentParser()
+    reader.add_argument("--demo", type=Path, default=DOCS.parent / "demo")
+    reader.add_argument("names", nargs="*", choices=[[], *(shot.name for shot in SHOTS)])
+    given = reader.parse_args()
+    main(given.names, given.demo)

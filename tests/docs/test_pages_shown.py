@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.docs.screenshots import DOCS, FOLDER, MOST_BYTES, SHOTS, document
+from tests.docs.screenshots import DOCS, FOLDER, MOST_BYTES, document
+from tests.docs.shots import SHOTS
 from tests.pages_tools import SCHEMES
 
 _PNG = b"\x89PNG\r\n\x1a\n"

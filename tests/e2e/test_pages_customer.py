@@ -9,7 +9,7 @@ import pytest
 from cdp import judgements
 from cdp.ledger import Ledger
 from tests.pages_tools import Pages, assert_accessible, browsing, expect_count, make_workspace, serve
-from tests.pages_world import ADA, BUSY, RETIRED, TWIN
+from tests.pages_world import ADA, BUSY, HOSTILE, RETIRED, TWIN
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +154,17 @@ def test_two_customers_are_joined_after_confirmation(own: Pages) -> None:
     assert set(_judgements(own)[-1].pair) == {"web:u-3000", "calls:+447700900142"}
     assert "identity.link" in _audited(own, BUSY)
     assert "identity.link" in _audited(own, ADA)
+
+
+def test_what_sources_say_is_text_and_nothing_else(own: Pages) -> None:
+    page = own.open(f"/customers/{TWIN}")
+    assert page.locator("#history-body").get_by_text(HOSTILE).first.is_visible()
+    page.get_by_label("Subject contains").fill("<script>")
+    page.keyboard.press("Enter")
+    expect_count(page.locator("#history-body .event"), 1)
+    page.locator("#history-body .event summary").click()
+    assert HOSTILE in page.locator("#history-body .event-more").inner_text()
+    assert "broken" not in page.title()
 
 
 @pytest.mark.parametrize("path", [f"/customers/{ADA}", f"/customers/{ADA}/identity", f"/customers/{TWIN}"])

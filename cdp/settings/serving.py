@@ -24,7 +24,7 @@ class ServeSettings(Model):
     collector_url: str | None = Field(
         None,
         pattern=r"^https?://[^?#\s]+$",
-        description="Where the collector's state can be read, such as http://localhost:8787/health.",
+        description="Where the collector's state can be read, such as http://localhost:8787/healthz.",
     )
     hosts: Texts = Field(
         (),

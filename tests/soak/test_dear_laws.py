@@ -16,6 +16,7 @@ FILES = (
     "tests/unit/test_connectors_laws.py",
     "tests/unit/test_times.py",
     "tests/oracle/test_identity_levels.py",
+    "tests/oracle/test_segments.py",
     "tests/properties/test_collector_laws.py",
     "tests/properties/test_compaction_laws.py",
     "tests/properties/test_identity_encode_laws.py",
@@ -29,6 +30,7 @@ FILES = (
     "tests/properties/test_shop_payloads.py",
     "tests/properties/test_tail_laws.py",
     "tests/properties/test_profile_index_laws.py",
+    "tests/properties/test_segment_history_laws.py",
     "tests/properties/test_warehouse_laws.py",
 )
 

@@ -1,0 +1,241 @@
+"""Segments over the API: made, changed, counted, read; scopes, masking, conflicts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from cdp.lake import Lake
+from cdp.settings import load
+from connectors.registry import names
+from tests.segment_tools import keep_segment
+from tests.warehouse_tools import NOW, event, order, publish_into, value, world
+from warehouse.segments import files
+from warehouse.segments.fields import known_fields
+from warehouse.segments.schema import schema
+from warehouse.serve import keys
+from warehouse.serve.app import create_app
+from warehouse.serve.context import Serving
+
+YORK = {"field": "city", "op": "is", "value": "York"}
+ADA = {"field": "email", "op": "is", "value": "ada@mail.example"}
+SETTINGS = "version: 1\nworkspace: {name: shop, timezone: Europe/London, region: GB, currency: GBP}\n"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "cdp.yaml").write_text(SETTINGS)
+    lake = Lake(folder)
+    keep_segment(folder, "yorkers", YORK)
+    values = [value("web:1", "city", "York"), value("web:2", "city", "Leeds"), value("web:3", "city", "York")]
+    values += [value("web:1", "full_name", "Ada Okafor"), value("web:1", "email", "ada@mail.example")]
+    values += [value("web:3", "full_name", "=cmd()")]
+    events = [event(f"{n}", f"web:{n}", at=400 + n) for n in (1, 2, 3)] + [order("o", "20", "web:1", at=420)]
+    publish_into(
+        lake, world(folder / "made", [events], {f"web:{n}": f"C{n}" for n in (1, 2, 3)}, values=values)
+    )
+    serving = Serving.open(lake, load(folder, names()))
+    serving.now = lambda: NOW
+    with TestClient(create_app(serving), base_url="http://localhost") as client:
+        yield client, serving
+
+
+@pytest.fixture
+def ask(served):
+    """Ask the API as somebody with these scopes: ask("GET", "/segments", scopes=("read",), json=...)."""
+    client, serving = served
+    texts = {}
+
+    def asked(method, path, *, scopes=("admin",), **more):
+        if scopes not in texts:
+            texts[scopes] = keys.create(serving.store, "tester", scopes, now=NOW)[1]
+        headers = {"Authorization": f"Bearer {texts[scopes]}", "Content-Type": "application/json"}
+        return client.request(method, f"/api/v1/segments{path}", headers=headers, **more)
+
+    return asked
+
+
+def test_a_segment_is_made_read_changed_archived_and_restored(ask):
+    made = ask("POST", "", json={"name": "Buyers", "rule": {"did": "order_placed", "within_days": 30}})
+    assert made.status_code == 201
+    assert (made.json()["segment_id"], made.json()["version"]) == ("buyers", 1)
+    assert made.json()["newest"]["in_words"] == "Did: order placed, at least once, within the last 30 days"
+    changed = {"name": "Buyers", "rule": {"did": "order_placed"}, "version": 1}
+    assert ask("PUT", "/buyers", json=changed).json()["version"] == 2
+    assert ask("PUT", "/buyers", json=changed).status_code == 409
+    assert ask("POST", "/buyers/archive", json={"version": 2}).json()["archived"] is True
+    assert ask("GET", "/buyers/members").status_code == 422
+    assert ask("POST", "/buyers/restore", json={"version": 3}).json()["version"] == 4
+    assert [one["version"] for one in ask("GET", "/buyers/versions").json()["versions"]] == [4, 3, 2, 1]
+    page = ask("GET", "/buyers/members").json()
+    assert (page["published"], [one["customer_id"] for one in page["members"]]) == (False, ["C1"])
+
+
+def test_members_and_changes_come_page_by_page(ask):
+    first = ask("GET", "/yorkers/members", params={"limit": 1}).json()
+    assert (first["published"], [one["customer_id"] for one in first["members"]]) == (True, ["C1"])
+    second = ask("GET", "/yorkers/members", params={"limit": 1, "after": first["next_after"]}).json()
+    assert [one["customer_id"] for one in second["members"]] == ["C3"]
+    assert ask("GET", "/yorkers/members", params={"after": "C3"}).json()["members"] == []
+    first = ask("GET", "/yorkers/changes", params={"limit": 1}).json()
+    rest = ask("GET", "/yorkers/changes", params={"after": first["next_after"]}).json()
+    told = first["changes"] + rest["changes"]
+    assert [(one["change"], one["customer_id"]) for one in told] == [("entered", "C1"), ("entered", "C3")]
+    assert ask("GET", "/yorkers/changes", params={"since": first["release"]}).json()["changes"] == []
+
+
+def test_a_preview_counts_and_masks_for_who_may_not_see(ask):
+    mine = ask("POST", "/preview", json={"rule": YORK}).json()
+    assert mine["count"] == 2
+    assert {row["full_name"] for row in mine["sample"]} == {"Ada Okafor", "=cmd()"}
+    theirs = ask("POST", "/preview", json={"rule": YORK}, scopes=("read",)).json()
+    assert theirs["count"] == 2
+    assert "Okafor" not in json.dumps(theirs)
+    assert "ada@" not in json.dumps(theirs)
+
+
+@pytest.mark.parametrize("rule", [ADA, {"not": ADA}, {"any": [YORK, {"all": [ADA]}]}])
+def test_a_rule_about_personal_data_needs_the_scope(ask, rule):
+    answer = ask("POST", "/preview", json={"rule": rule}, scopes=("segments",))
+    assert answer.status_code == 403
+    assert "read-pii" in answer.text
+    assert ask("POST", "", json={"name": "x", "rule": rule}, scopes=("segments",)).status_code == 403
+    assert ask("POST", "/preview", json={"rule": rule}).json()["count"] in (1, 2)
+
+
+def test_a_rule_is_shown_without_the_personal_values_in_it(ask):
+    ask("POST", "", json={"name": "Only Ada", "rule": {"all": [ADA, YORK]}})
+    for path in ("/only-ada", "/only-ada/versions"):
+        told = ask("GET", path, scopes=("read",)).text
+        assert "ada@mail.example" not in told
+        assert "York" in told
+        assert "ada@mail.example" in ask("GET", path).text
+    change = {"name": "Mine", "rule": YORK, "version": 1}
+    assert ask("PUT", "/only-ada", json=change, scopes=("segments",)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "word"),
+    [
+        ({"all": [{"field": "citty", "op": "is", "value": "x"}]}, "$.all[0].field", "'city'"),
+        ({"field": "city", "op": "iss", "value": "x"}, "$.op", "'is'"),
+        ({"field": "city", "op": "is"}, "$.value", "text"),
+        ({"field": "revenue", "op": "at_least", "value": "1"}, "$.value", "number"),
+        ({"field": "revenue", "op": "at_least", "value": 1e400}, "$.value", "number"),
+        ({"field": "revenue", "op": "between", "value": [2, 1]}, "$.value", "smaller"),
+        ({"field": "is_anonymous", "op": "is", "value": "yes"}, "$.value", "true or false"),
+        ({"field": "last_seen_at", "op": "within_days", "value": 0}, "$.value", "whole number"),
+        ({"field": "last_seen_at", "op": "before", "value": "2026-02-30"}, "$.value", "day"),
+        ({"field": "city", "op": "is", "value": "\ud800"}, "$.value", "text"),
+        ({"field": "city", "op": "is", "value": "a\x00b"}, "$.value", "text"),
+        ({"field": "customer_no", "op": "is", "value": 1}, "$.field", "no field"),
+        ({"field": 'city" OR 1=1 --', "op": "is", "value": "x"}, "$.field", "no field"),
+        ({"field": "city", "op": "is; DROP TABLE customers", "value": "x"}, "$.op", "no operator"),
+        ({"did": "order_place"}, "$.did", "'order_placed'"),
+        ({"did": "any", "at_least": 3, "at_most": 2}, "$.at_most", "3 or more"),
+        ({"did": "any", "within_days": 30, "before_days": 30}, "$.before_days", "fewer"),
+        ({"did": "any", "where": [{"field": "chanel", "op": "is", "value": "x"}]}, "$.where[0].field", "'channel'"),
+        ({"did": "any", "wihtin_days": 3}, "$", "'within_days'"),
+        ({"near": {"latitude": 91, "longitude": 0, "km": 1}}, "$.near.latitude", "-90"),
+        ({"segment": "yorker"}, "$.segment", "'yorkers'"),
+        ({"any": []}, "$.any", "at least one"),
+        ({"al": []}, "$", "'all'"),
+        ({"all": [], "any": []}, "$", "exactly one"),
+        ({}, "$", "exactly one"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_by_its_place_and_what_was_expected(ask, rule, path, word):
+    answer = ask("POST", "/preview", content=json.dumps({"rule": rule}), scopes=("admin",))
+    assert answer.status_code == 422
+    assert f"{path}: " in answer.json()["detail"]
+    assert word in answer.json()["detail"]
+
+
+def test_rules_that_are_too_deep_or_too_large_are_refused(ask):
+    deep = YORK
+    for _ in range(60):
+        deep = {"not": deep}
+    assert "too large" in ask("POST", "/preview", json={"rule": deep}).text
+    assert "too large" in ask("POST", "/preview", json={"rule": {"all": [YORK] * 300}}).text
+    assert ask("POST", "/preview", json={"rule": {"all": [YORK] * 190}}).json()["count"] == 2
+
+
+def test_segments_may_not_name_each_other_in_a_circle(ask):
+    ask("POST", "", json={"name": "One", "rule": YORK})
+    ask("POST", "", json={"name": "Two", "rule": {"segment": "one"}})
+    again = ask("PUT", "/one", json={"name": "One", "rule": {"not": {"segment": "two"}}, "version": 1})
+    assert (again.status_code, "circle" in again.text) == (422, True)
+    assert ask("POST", "/one/archive", json={"version": 1}).status_code == 409
+
+
+def test_who_may_only_read_changes_nothing(ask):
+    for method, path, body in (
+        ("POST", "", {"name": "x", "rule": YORK}),
+        ("PUT", "/yorkers", {"name": "x", "rule": YORK, "version": 1}),
+        ("POST", "/yorkers/archive", {"version": 1}),
+    ):
+        assert ask(method, path, json=body, scopes=("read",)).status_code == 403
+    assert ask("GET", "/nobody").status_code == 404
+    assert "yorkers" in ask("GET", "/yorker").text
+
+
+def test_of_two_who_save_at_once_one_is_told(served):
+    _, serving = served
+    keep_segment(serving.lake.root, "raced", YORK)
+    done = []
+
+    def save(number):
+        try:
+            keep_segment(serving.lake.root, "raced", {"all": [YORK] * number}, after=1)
+            done.append(number)
+        except files.ConflictError:
+            done.append(0)
+
+    threads = [threading.Thread(target=save, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(1 for one in done if one) == 1
+    assert files.read(serving.lake, known_fields()).segments["raced"].last == 2
+
+
+def test_the_published_schema_says_what_the_parser_says(ask):
+    check = jsonschema.Draft202012Validator(ask("GET", "/schema").json())
+    assert ask("GET", "/schema").json() == schema()
+    sound = [YORK, {"did": ["order_placed"], "at_most": 0}, {"not": {"any": [YORK, {"segment": "yorkers"}]}}]
+    sound += [
+        {"field": "channels", "op": "includes_all", "value": ["web"]},
+        {"field": "city", "op": "is_known"},
+    ]
+    for rule in sound:
+        assert check.is_valid({"rule": rule}), rule
+    for rule in (
+        {"field": "citty", "op": "is", "value": "x"},
+        {"field": "city", "op": "at_least", "value": 1},
+        {},
+    ):
+        assert not check.is_valid({"rule": rule}), rule
+
+
+def test_members_are_downloaded_as_csv_without_formulas(served):
+    from warehouse.serve import sessions
+
+    client, serving = served
+    key_id = keys.create(serving.store, "marge", ("admin",), now=NOW)[0]
+    client.cookies.set(sessions.COOKIE, sessions.begin(serving.store, key_id, NOW))
+    answer = client.get("/segments/yorkers/members.csv")
+    client.cookies.clear()
+    assert answer.headers["content-disposition"] == 'attachment; filename="yorkers.csv"'
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(line["customer_id"], line["full_name"]) for line in lines] == [
+        ("C1", "Ada Okafor"),
+        ("C3", "'=cmd()"),
+    ]

@@ -25,6 +25,11 @@ STATIC: Final = Path(__file__).parent.parent / "static"
 # Endpoints run in threads; more of them than this would only share the same processors and memory.
 MOST_THREADS: Final = 16
 UPKEEP_SECONDS: Final = 3_600.0
+_OPEN: Final = ("/api/v1/health",)
+# Pages of ours ask with their session's cookie, too; that is no business of other programs.
+_SECURITY: Final = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key: `cdp key create`."}
+}
 
 
 class Application(FastAPI):
@@ -79,6 +84,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         made = FastAPI.openapi(app)
         schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        components = made.setdefault("components", {}).setdefault("schemas", {})
-        components |= {**schema.pop("$defs", {}), ProblemDetails.__name__: schema}
+        components = made.setdefault("components", {})
+        components.setdefault("schemas", {})
+        components["schemas"] |= {**schema.pop("$defs", {}), ProblemDetails.__name__: schema}
+        components["securitySchemes"] = _SECURITY
+        for path, operations in made["paths"].items():
+            for operation in operations.values():
+                operation["security"] = [] if path in _OPEN else [{name: []} for name in _SECURITY]
     return app.openapi_schema or {}

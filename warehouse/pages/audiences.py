@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -34,6 +36,8 @@ _FORM_NAMES: Final = {
     "meta": ("Meta audience", "Custom Audiences: hashed, in the columns that Ads Manager reads"),
     "google": ("Google audience", "Customer Match: hashed, in the columns that Google Ads reads"),
 }
+_PREFIX: Final = ".download-"
+_LEFT_BEHIND_SECONDS: Final = 3600
 _CHANNELS: Final = ("email", "sms", "phone", "post", "social")
 
 
@@ -137,7 +141,7 @@ def save(
     wish = asked.wish()
     if not wish.hashed and not caller.sees_personal_data:
         raise HTTPException(403, "You lack the scope 'read-pii': take a hashed list.")
-    folder = Path(tempfile.mkdtemp(prefix=".download-", dir=_exports(serving)))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_exports(serving)))
     try:
         with reader.connection() as connection:
             rows = download.save(serving.lake, connection, wish, folder / "file.csv")
@@ -157,8 +161,14 @@ def save(
 
 
 def _exports(serving: Serving) -> Path:
-    durable.make_directory(serving.lake.exports)
-    return serving.lake.exports
+    """Return where downloads are made, without what a server that was killed left behind."""
+    folder = serving.lake.exports
+    durable.make_directory(folder)
+    for old in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                durable.remove(old)
+    return folder
 
 
 def _log(serving: Serving, caller: Caller, reader: Reader, wish: Wish, rows: int) -> None:

@@ -209,3 +209,80 @@ def test_addresses_of_links_and_forms_hold_no_personal_data(served):
             addresses = re.findall(r'(?:href|action|src|hx-get|hx-post)="([^"]*)"', page)
             for private in (EMAIL, PHONE, NAME, "Jane", PHONE.removeprefix("+"), EMAIL.replace("@", "%40")):
                 assert [a for a in addresses if private in a and not a.startswith(("mailto:", "tel:"))] == []
+
+
+# Reading what an address must not hold: what is asked for stands in the body.
+READS_BY_POST = {
+    "/api/v1/profiles/lookup",
+    "/api/v1/search",
+    "/api/v1/segments/preview",
+    "/api/v1/sql",
+    "/customers",
+    "/customers/{customer_id}/history",
+    "/sql",
+    "/sql/download",
+    "/sign-out",
+}
+CHANGES = [e for e in GUARDED if e.method != "GET" and e.path not in READS_BY_POST]
+
+
+@pytest.mark.parametrize("endpoint", CHANGES, ids=str)
+def test_who_may_only_read_changes_nothing(served, endpoint):
+    text = served.key("read", "read-pii")
+    client = served.client() if endpoint.is_api else browser(served, text)
+    client.headers["authorization"] = f"Bearer {text}"
+    assert client.request(endpoint.method, endpoint.address("C1")).status_code == 403
+
+
+PARTS = {
+    "dataset": ["customers", "id_map", "identifiers", "consents", "contact_history"],
+    "table": ["customers", "customer_identifiers", "rfm", "lifecycle"],
+    "customer_id": ["C1"],
+}
+
+
+def _addresses(endpoint: Endpoint) -> list[str]:
+    found = [endpoint.path]
+    for name, values in PARTS.items():
+        found = [address.replace(f"{{{name}}}", value) for address in found for value in values]
+    return sorted({_PARAMETER.sub("C1", address) for address in found})
+
+
+def _bodies() -> list[tuple[str, dict[str, object], dict[str, str]]]:
+    """What reads by POST: the address, as JSON for the API, as a form for pages."""
+    ask = "SELECT * FROM customers"
+    return [
+        ("/api/v1/profiles/lookup", {"identifier": EMAIL}, {}),
+        ("/api/v1/profiles/lookup", {"type": "email", "value": EMAIL}, {}),
+        ("/api/v1/search", {"text": "C1"}, {}),
+        ("/api/v1/sql", {"query": ask}, {}),
+        ("/customers", {}, {"text": "C1"}),
+        ("/customers/C1/history", {}, {}),
+        ("/sql", {}, {"query": ask}),
+    ]
+
+
+def test_who_may_not_see_personal_data_finds_none_in_any_answer(served):
+    """The law of masking, over all endpoints; whoever may see them does find them, so that it can fail."""
+    api, unmasked = served.with_key("read"), served.with_key("read-pii")
+    pages = browser(served, served.key("read"))
+    answered, seen = 0, 0
+    for endpoint in GUARDED:
+        for address in _addresses(endpoint) if endpoint.method == "GET" else ():
+            answer = (api if endpoint.is_api else pages).get(address)
+            answered += answer.status_code == 200
+            assert _private(answer.text) == [], address
+            if endpoint.is_api:
+                seen += bool(_private(unmasked.get(address).text))
+    for address, document, form in _bodies():
+        answer = api.post(address, json=document) if document else pages.post(address, data=form)
+        answered += answer.status_code == 200
+        assert [found for found in _private(answer.text) if found != EMAIL or not document] == [], address
+        if document:
+            assert EMAIL not in answer.text, address
+    assert answered > 20
+    assert seen >= 3
+
+
+def _private(text: str) -> list[str]:
+    return [private for private in (EMAIL, PHONE, NAME, PHONE.removeprefix("+44")) if private in text]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
+import socket
 import threading
 import time
+from urllib.parse import urlencode
 
 import duckdb
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 
 from cdp.lake import Lake
 from tests.serve_tools import EMAIL, NAME, PHONE, Served, lake_with_release, texts
@@ -226,6 +230,50 @@ def _question(served, query):
     return asking.Question(served.serving, reader, Caller("k", "k", scopes(["read"])), query)
 
 
+@contextlib.contextmanager
+def _over_a_socket(served):
+    config = uvicorn.Config(served.app, "127.0.0.1", 0, log_level="error", ws="none", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    _wait_until(lambda: server.started)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def _wait_until(holds, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def test_a_browser_or_program_that_hangs_up_ends_its_query(served):
+    query = "SELECT sleep_ms(20000)"
+    browser = served.signed_in("read")
+    cookie = "; ".join(f"{name}={text}" for name, text in browser.cookies.items())
+    given = urlencode({"query": query, "csrf_token": served.csrf(browser)})
+    form = f"Cookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded"
+    key = f"Authorization: Bearer {served.key('read')}\r\nContent-Type: application/json"
+    asked = (
+        (ASK, key, json.dumps({"query": query, "seconds": 30})),
+        ("/sql", form, given),
+        ("/sql/download", form, given),
+    )
+    with _over_a_socket(served) as port:
+        for path, headers, body in asked:
+            with socket.create_connection(("127.0.0.1", port)) as line:
+                head = f"POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{headers}\r\nContent-Length: {len(body)}"
+                line.sendall(f"{head}\r\n\r\n{body}".encode())
+                _wait_until(lambda: asking.SLOTS._running.total() == 1)
+            began = time.monotonic()
+            _wait_until(_children_gone)
+            assert time.monotonic() - began < 3, path
+
+
 def test_a_reader_of_half_a_stream_ends_its_query(served):
     async def half():
         question = _question(served, "SELECT repeat('x', 1000) FROM range(1000000000)")
@@ -237,10 +285,7 @@ def test_a_reader_of_half_a_stream_ends_its_query(served):
     began = time.monotonic()
     assert b"repeat" in asyncio.run(half())
     assert time.monotonic() - began < 4
-    deadline = time.monotonic() + 5
-    while not _children_gone() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _children_gone()
+    _wait_until(_children_gone)
 
 
 def test_so_many_run_at_once_and_the_rest_waits_or_is_sent_away():

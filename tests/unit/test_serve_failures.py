@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from fastapi import HTTPException
+from fastapi.responses import StreamingResponse
 
 from cdp.errors import CorruptError, LockedError, NotFoundError, UsageError
 from cdp.lake import Lake
 from tests.serve_tools import EMAIL, Served, copy_of, lake_with_release
+from warehouse.serve import logs
 from warehouse.serve.access import ReaderDep
+from warehouse.serve.failures import write_down
 
 PROBLEMS = [
     (UsageError("No.", hint="Do this."), 422, "Unprocessable"),
@@ -131,3 +134,38 @@ def test_the_description_names_the_errors(served):
         "$ref": "#/components/schemas/ProblemDetails"
     }
     assert "detail" in described["components"]["schemas"]["ProblemDetails"]["required"]
+
+
+def test_the_process_writes_places_of_errors_and_no_error_twice(capsys):
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.set_up(quiet=False)
+        for known, error in ((True, CorruptError(EMAIL)), (False, ValueError(EMAIL))):
+            if known:
+                write_down(error, "id-of-the-first")
+            logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=error)
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    said = capsys.readouterr().err
+    assert EMAIL not in said
+    assert said.count("CorruptError") == 1
+    assert "id-of-the-first" in said
+    assert "ValueError at " in said
+
+
+def test_a_stream_that_breaks_is_in_the_log(served, caplog):
+    async def pieces():
+        yield b"first"
+        raise ValueError(EMAIL)
+
+    async def streamed() -> StreamingResponse:
+        return StreamingResponse(pieces())
+
+    served.app.add_api_route("/api/v1/streamed", streamed)
+    answer = served.client().get("/api/v1/streamed")
+    assert answer.status_code == 200
+    assert [r.getMessage().split(":")[1].split()[0] for r in caplog.records if r.name == "cdp.serve"] == [
+        "ValueError"
+    ]

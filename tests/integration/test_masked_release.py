@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections import Counter
 
 import duckdb
 import pytest
 
+from cdp.cli.main import run
 from cdp.lake import Lake
 from tests.warehouse_tools import day, edge, event, identifier, order, publish_into, value, world
 from warehouse import masking
@@ -189,3 +191,15 @@ def test_without_the_setting_there_is_no_copy_and_each_release_has_tokens_of_its
     assert not list(lake.root.rglob(MASKED_DATABASE))
     tokens = {masking.tokens_of(found.folder).record("web:1") for found in releases}
     assert len(tokens) == 2
+
+
+def test_the_command_line_asks_the_masked_copy_where_there_is_one(release, tmp_path, capfdbinary):
+    workspace = release.folder.parents[1]
+    query = "SELECT full_name, email FROM customers ORDER BY customer_id LIMIT 1"
+    assert run(["sql", "-w", str(workspace), "--masked", "--format", "csv", query]) == 0
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out.decode().splitlines()[1:] == ["Z. Q.,z***@p***.example"]
+    lake = Lake(tmp_path / "ws")
+    publish_into(lake, world(tmp_path / "in", [[event("1")]], {"web:1": "C1"}))
+    assert run(["sql", "-w", str(lake.root), "--masked", query]) == 1
+    assert b"release: {masked: true}" in capfdbinary.readouterr().err

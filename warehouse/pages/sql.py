@@ -104,7 +104,7 @@ async def download(
     into: Annotated[Literal["csv", "parquet"], Form(alias="format")] = "csv",
 ) -> StreamingResponse:
     """Run a query and send all of its answer as a file. CSV is for spreadsheets: it starts no formulas."""
-    question = Question(serving, reader, caller, query)
+    question = Question(serving, reader, caller, query, asking.MOST_SECONDS)
     pieces = await Pieces(question, into, asking.MOST_ROWS, escape=True).begin(request)
     headers = {
         "Content-Disposition": f'attachment; filename="{_file_name(reader, into)}"',

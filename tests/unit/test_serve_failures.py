@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
@@ -13,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from cdp.errors import CorruptError, LockedError, NotFoundError, UsageError
 from cdp.lake import Lake
 from tests.serve_tools import EMAIL, Served, copy_of, lake_with_release
+from warehouse.release import CURRENT, DATABASE, MANIFEST
 from warehouse.serve import logs
 from warehouse.serve.access import ReaderDep
 from warehouse.serve.failures import write_down
@@ -169,3 +172,26 @@ def test_a_stream_that_breaks_is_in_the_log(served, caplog):
     assert [r.getMessage().split(":")[1].split()[0] for r in caplog.records if r.name == "cdp.serve"] == [
         "ValueError"
     ]
+
+
+def test_a_release_of_an_older_cdp_says_what_to_do(served):
+    folder = served.serving.lake.releases
+    folder /= (folder / CURRENT).read_text().strip()
+    with duckdb.connect(str(folder / DATABASE)) as connection:
+        connection.execute("DROP VIEW contact_history")
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "files": []}))
+
+    def page(reader: ReaderDep) -> str:
+        with reader.connection() as connection:
+            return str(connection.execute("SELECT count(*) FROM contact_history").fetchone())
+
+    def wrong(reader: ReaderDep) -> str:
+        with reader.connection() as connection:
+            return str(connection.execute("SELECT 1 / FROM").fetchone())
+
+    served.app.add_api_route("/page", page)
+    served.app.add_api_route("/wrong", wrong)
+    answer = served.client().get("/page")
+    assert (answer.status_code, "cdp publish" in answer.text) == (503, True)
+    assert served.client().get("/wrong").status_code == 500

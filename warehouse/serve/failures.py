@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from cdp.errors import CdpError
@@ -88,7 +89,20 @@ async def _validation(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     error_id = secrets.token_hex(6)
     write_down(error, error_id)
-    return await answer(request, problems.unexpected(error_id))
+    is_outdated = _lacks_something(error) and await run_in_threadpool(_reads_an_older_release, request)
+    return await answer(request, problems.OUTDATED if is_outdated else problems.unexpected(error_id))
+
+
+def _lacks_something(error: Exception) -> bool:
+    """Whether DuckDB missed a table or a column."""
+    import duckdb
+
+    return isinstance(error, duckdb.CatalogException | duckdb.BinderException)
+
+
+def _reads_an_older_release(request: Request) -> bool:
+    with request.app.state.serving.releases.reading() as reader:
+        return bool(reader.is_outdated())
 
 
 def write_down(error: BaseException, error_id: str) -> None:

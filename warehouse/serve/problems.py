@@ -78,6 +78,11 @@ class Problem:
         return given.model_dump(exclude_none=True)
 
 
+OUTDATED: Final = Problem(
+    503, "The release was made by an older cdp and lacks what this asks for.", "`cdp publish` makes it anew."
+)
+
+
 def of_error(error: CdpError) -> Problem | None:
     """Return what a caller is told of an error of ours; None where it is ours to mend."""
     if isinstance(error, NotReadyError):

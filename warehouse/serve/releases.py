@@ -25,6 +25,7 @@ from warehouse.profile_index import ProfileIndex
 from warehouse.profile_lookup import FromIndex
 from warehouse.release import CURRENT, DATABASE, Release
 from warehouse.serve.problems import NotReadyError
+from warehouse.tables import tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,6 +91,13 @@ class Reader:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def is_outdated(self) -> bool:
+        """Whether the release lacks tables or columns of the dictionary: an older cdp made it."""
+        with self.connection() as connection:
+            rows = connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
+        wanted = {(name, column.name) for name, table in tables().items() for column in table.columns}
+        return not wanted <= set(rows)
 
     def close(self) -> None:
         """Close all connections; one that is still lent is closed when it comes back."""

@@ -107,8 +107,9 @@ def _register(connection: duckdb.DuckDBPyConnection, given: SegmentInputs) -> No
         """
         CREATE TEMP TABLE told_stays AS
         SELECT s.segment_id, s.rule_version, coalesce(r.customer_id, s.customer_id) AS customer_id,
-               s.entered_release, s.exited_release
+               s.entered_release, s.exited_release, r.customer_id IS NOT NULL AS is_moved
         FROM old_stays AS s LEFT JOIN customer_redirects AS r ON r.previous_customer_id = s.customer_id;
+        CREATE TEMP TABLE moved_stays AS SELECT DISTINCT segment_id, customer_id FROM told_stays WHERE is_moved;
         CREATE TEMP TABLE members_before AS
         SELECT DISTINCT segment_id, customer_id FROM told_stays WHERE exited_release IS NULL;
         CREATE TEMP TABLE members_now (segment_id VARCHAR, rule_version INTEGER, customer_id VARCHAR)
@@ -167,7 +168,7 @@ def _number(segment: Segment) -> int:
 
 
 def _stays(connection: duckdb.DuckDBPyConnection, version: str) -> None:
-    """Prolong, end and begin stays. Those of profiles that became one are joined where they touch."""
+    """Prolong, end and begin stays. Those of profiles that became one are joined where they touch; others cannot."""
     connection.execute(
         f"""
         CREATE TEMP TABLE all_stays AS
@@ -188,7 +189,7 @@ def _stays(connection: duckdb.DuckDBPyConnection, version: str) -> None:
             SELECT *, coalesce(entered_release > max(ended) OVER (
                 PARTITION BY segment_id, customer_id ORDER BY entered_release, ended, rule_version
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS is_first
-            FROM all_stays
+            FROM all_stays SEMI JOIN moved_stays USING (segment_id, customer_id)
         ),
         numbered AS (
             SELECT *, count(*) FILTER (is_first) OVER (
@@ -198,6 +199,9 @@ def _stays(connection: duckdb.DuckDBPyConnection, version: str) -> None:
         SELECT segment_id, arg_min(rule_version, (entered_release, rule_version)) AS rule_version, customer_id,
                min(entered_release) AS entered_release, nullif(max(ended), '{_OPEN}') AS exited_release
         FROM numbered GROUP BY segment_id, customer_id, stay
+        UNION ALL BY NAME
+        SELECT * EXCLUDE (ended), nullif(ended, '{_OPEN}') AS exited_release
+        FROM all_stays ANTI JOIN moved_stays USING (segment_id, customer_id)
         ORDER BY segment_id, customer_id, entered_release
         """
     )

@@ -79,7 +79,7 @@ def before(lake: Lake) -> Iterator[str]:
 
 def rows_of(content: bytes, into: str) -> list[dict[str, Any]]:
     if into == "arrow":
-        return pa.ipc.open_stream(content).read_all().to_pylist()
+        return list(pa.ipc.open_stream(content).read_all().to_pylist())
     if into == "csv":
         return list(csv.DictReader(io.StringIO(content.decode())))
     return [json.loads(line) for line in content.decode().splitlines()]

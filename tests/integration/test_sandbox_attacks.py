@@ -306,10 +306,12 @@ resource.setrlimit(resource.RLIMIT_NPROC, (4096, 4096))
 sandbox_child.ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
 sandbox_child._shut_the_kernel()
 tries = {{
-    "open": lambda: os.open("/etc/passwd", os.O_RDONLY), "write": lambda: os.open("/nowhere/x", os.O_CREAT | os.O_WRONLY),
+    "open": lambda: os.open("/etc/passwd", os.O_RDONLY),
+    "write": lambda: os.open("/nowhere/x", os.O_CREAT | os.O_WRONLY),
     "list": lambda: os.listdir("/"), "fork": os.fork, "exec": lambda: os.execv("/bin/true", ["true"]),
     "spawn": lambda: os.posix_spawn("/bin/true", ["true"], {{}}), "socket": lambda: socket.socket(),
-    "pair": lambda: socket.socketpair(), "kill": lambda: os.kill(os.getppid(), 0), "unlink": lambda: os.unlink("/nowhere/x"),
+    "pair": lambda: socket.socketpair(), "kill": lambda: os.kill(os.getppid(), 0),
+    "unlink": lambda: os.unlink("/nowhere/x"),
     "rename": lambda: os.rename("/nowhere/x", "/nowhere/y"), "mkdir": lambda: os.mkdir("/nowhere/x"),
     "link": lambda: os.link("/etc/passwd", "/nowhere/x"), "symlink": lambda: os.symlink("a", "/nowhere/x"),
     "chmod": lambda: os.chmod("/nowhere", 0o777), "memfd": lambda: os.memfd_create("x"), "session": os.setsid,

@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 export DAGSTER_DISABLE_TELEMETRY := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo ui test check format bench bench-identity bench-peers-setup soak lock lock-clients clean
+.PHONY: help setup demo ui test check format bench bench-identity bench-serving bench-peers-setup soak lock lock-clients clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,9 @@ bench: $(STAMP)  ## Measure 1M events, each stage beside its physical limit
 
 bench-identity: $(STAMP)  ## Identity on labelled people: ours beside Splink, accuracy and cost
 	@$(BIN)/python -m benchmarks.identity_peers $(ARGS)
+
+bench-serving: $(STAMP)  ## The server: CPU per request, top load, latencies (ARGS="--customers 1000000": large)
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 bench-peers-setup: $(STAMP)  ## Make the environment of Splink for bench-identity (needs the network)
 	@rm -rf benchmarks/.venv-splink

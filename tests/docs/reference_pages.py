@@ -152,7 +152,13 @@ def _raw() -> str:
     )
 
 
-PAGES = {"cli.md": cli_page, "events.md": events_page}
+def api_page() -> str:
+    from warehouse.api.reference import reference_page
+
+    return reference_page()
+
+
+PAGES = {"api.md": api_page, "cli.md": cli_page, "events.md": events_page}
 
 
 def main() -> None:

@@ -40,8 +40,6 @@ def input_digest(session: Session, generation: Generation, profiles: customers.P
         settings.lifecycle,
         settings.measures,
         settings.costs,
-        # Lifecycle stages are as of the day: without anything new, tomorrow's release says other things.
-        session.now.date().isoformat(),
         rates.read_bytes().hex() if rates.is_file() else None,
         segment_files.digest(session.lake),
         digests.code("warehouse"),

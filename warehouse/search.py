@@ -56,7 +56,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Hit:
-    """A customer that was found: by a whole identifier (``by`` says which kind) or by its words (``by`` = words)."""
+    """A customer that was found, ``by`` a whole identifier of some kind, or by words.
+
+    In a release that is older than the index, ``by`` may be name.
+    """
 
     customer_id: str
     by: str
@@ -102,7 +105,7 @@ def search(
     known = {hit.customer_id for hit in found}
     if len(found) < limit:
         most = MOST_FILTERED if where else limit
-        others = _by_words(connection, wanted, most, fields, typos=not exact)
+        others = _further(connection, wanted, most, fields, typos=not exact)
         others = [hit for hit in others if hit.customer_id not in known]
         found += _passing(connection, others, where, parameters)
     return found[:limit]
@@ -117,6 +120,20 @@ def _passing(
     ids = [hit.customer_id for hit in hits]
     kept = {row[0] for row in connection.execute(query, [ids, *parameters]).fetchall()}
     return [hit for hit in hits if hit.customer_id in kept]
+
+
+def _further(
+    connection: duckdb.DuckDBPyConnection, text: str, limit: int, fields: int, *, typos: bool
+) -> list[Hit]:
+    import duckdb
+
+    try:
+        return _by_words(connection, text, limit, fields, typos=typos)
+    except duckdb.CatalogException:
+        # A release of before the index: names as they are, for who may see them.
+        if fields != ALL_FIELDS:
+            return []
+        return [Hit(match.customer_id, match.matched_by) for match in lookup.find(connection, text)]
 
 
 def _by_words(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cdp import duck
 from tests.warehouse_tools import built, event, identifier, value, world
 from tests.warehouse_tools import table as table_of
 from warehouse import search
@@ -193,3 +194,15 @@ def test_a_release_of_strangers_hides_nobody(tmp_path):
         assert found(connection, "ann smith")[0] == "C9999"
         assert found(connection, "smith")[0] == "C9999"
         assert len(found(connection, "ann")) == search.MOST_HITS
+
+
+def test_a_release_of_before_the_index_finds_whole_names_and_identifiers(tmp_path) -> None:
+    with release_of(tmp_path, PEOPLE, identifiers=IDENTIFIERS) as connection:
+        path = tmp_path / "out" / "cdp.duckdb"
+        assert found(connection, "muller bbo") == ["C02"]
+    with duck.connect(path) as connection:
+        for name in ("search_words", "search_spellings", "search_postings", "search_customers"):
+            connection.execute(f"DROP TABLE {name}")
+        assert found(connection, "bob müller") == ["C02"]
+        assert found(connection, "bob.m87@web.example") == ["C02"]
+        assert found(connection, "bob müller", fields=search.UNMASKED_FIELDS) == []

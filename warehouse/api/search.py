@@ -69,7 +69,7 @@ class MatchedWord(BaseModel):
 class SearchHit(BaseModel):
     """A customer who was found, and why: `by` an identifier, by words, or as part of the list."""
 
-    by: Literal["customer_id", "retired_id", "record_key", "identifier", "words", "list"]
+    by: Literal["customer_id", "retired_id", "record_key", "identifier", "words", "name", "list"]
     words: list[MatchedWord]
     customer: dict[str, Any]
 

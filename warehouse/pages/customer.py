@@ -35,9 +35,7 @@ def open_customer(seen: Seen, customer_id: str) -> Row:
     """Return the customer's row. Raises :class:`NotFoundError`."""
     row = facts.customer(seen, customer_id)
     if row is None:
-        raise NotFoundError(
-            f"There is no customer {customer_id[:40]!r} in this release.", hint="Search for them by name."
-        )
+        raise NotFoundError("There is no such customer in this release.", hint="Search for them by name.")
     return row
 
 

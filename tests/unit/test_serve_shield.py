@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import Form, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from cdp.lake import Lake
 from cdp.settings.serving import ServeSettings
-from tests.serve_tools import BASE, Served, copy_of, lake_with_release
+from tests.serve_tools import BASE, Served, lake_with_release
 from warehouse.pages.templating import static_url
 from warehouse.serve.access import ApiAdmin
 from warehouse.serve.hosts import Hosts
@@ -20,14 +18,9 @@ from warehouse.serve.shield import CONTENT_SECURITY_POLICY, HEADERS
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory) -> Lake:
-    return lake_with_release(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def served(published: Lake, tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path_factory) -> Iterator[Served]:
     made = Served(
-        copy_of(published, tmp_path),
+        lake_with_release(tmp_path_factory.mktemp("published")),
         serve={"public_url": "https://cdp.shop.example", "hosts": ["cdp.lan"], "max_body_bytes": 2_048},
     )
     yield made
@@ -161,14 +154,14 @@ def test_another_site_may_lead_here_but_not_embed_or_read(served, mode, dest, st
 @pytest.mark.parametrize("as_header", [False, True])
 def test_a_form_without_its_token_changes_nothing(served, token, as_header):
     client = served.signed_in("admin")
-    form = {"name": "bot", "scope": "read", "expires": "30d"}
+    form = {"name": "forged", "scope": "read", "expires": "30d"}
     given = {} if token is None else {"csrf_token": token}
     if as_header:
         answer = client.post("/keys", data=form, headers={"x-csrf-token": (token or "").encode()})
     else:
         answer = client.post("/keys", data=form | given)
     assert answer.status_code == 403
-    assert served.serving.store.rows("SELECT * FROM keys WHERE name = 'bot'") == []
+    assert served.serving.store.rows("SELECT * FROM keys WHERE name = 'forged'") == []
 
 
 def test_a_token_of_another_session_changes_nothing(served):

@@ -299,6 +299,7 @@ def spilling(release: Release, spill: Path) -> Iterator[duckdb.DuckDBPyConnectio
     """Open a release for work that may exceed memory; what it spills to this folder is gone afterwards."""
     import duckdb
 
+    durable.make_directory(spill.parent)
     try:
         with release.open(threads=2, memory_limit=MEMORY_LIMIT, temp_directory=spill) as connection:
             yield connection

@@ -12,6 +12,8 @@ from cdp import durable
 from cdp.errors import ConflictError, CorruptError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
+from pipelines.backup import backup
+from pipelines.doctor import _customer_segments
 from tests.crash_tools import die_at, tell_apart
 from tests.segment_tools import keep_segment
 from tests.warehouse_tools import NOW, event, order, publish_into, rows, table, value, world
@@ -203,3 +205,19 @@ def test_11_days_are_counted_from_the_release_not_from_the_clock(lake):
         made = publish_into(lake, inputs, now=NOW + timedelta(days=days))
         counts.append(sizes(made, "buyers")[-1][1])
     assert counts == [1, 1, 0]
+
+
+def test_12_a_backup_holds_segments_and_their_history(lake, tmp_path):
+    keep_segment(lake.root, "yorkers", YORK)
+    one = release(lake, 1, {"web:1": "York"})
+    backup(lake.root, tmp_path / "backup", now=NOW)
+    shutil.rmtree(lake.root / "releases")
+    restored = Lake(tmp_path / "backup")
+    inputs = people(restored, 2, {"web:1": "York"})
+    made = publish_into(restored, inputs, now=NOW + timedelta(days=9))
+    assert stays(made) == [("C1", 1, one.version, None)]
+    with Ledger(restored.ledger_path) as ledger:
+        assert [finding.state for finding in _customer_segments(restored, ledger)] == ["ok"]
+        durable.remove(restored.path(history.stays_path(ledger)))
+        (finding,) = _customer_segments(restored, ledger)
+    assert (finding.state, "backup" in finding.advice) == ("wrong", True)

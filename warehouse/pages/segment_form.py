@@ -229,7 +229,11 @@ def _unfinished(draft: Draft, fields: Fields) -> list[str]:
         return ["Choose what to look at."]
     operator = found.operator(draft.one("op"))
     needs = operator is not None and operator.takes != "nothing"
-    return ["Fill in a value."] if needs and not any(text.strip() for text in draft.many("value")) else []
+    return (
+        ["Fill in a value."]
+        if needs and not any(text.strip() for name in ("value", "more") for text in draft.many(name))
+        else []
+    )
 
 
 def _times(draft: Draft) -> dict[str, Any]:
@@ -255,8 +259,9 @@ def _days(draft: Draft) -> dict[str, Any]:
 def _value(draft: Draft, found: Field, operator: Operator) -> Any:
     texts = draft.values.get("value", [])
     if operator.takes == "many":
-        given = texts if len(texts) > 1 else [part.strip() for text in texts for part in text.split(",")]
-        return [text for text in given if text]
+        # What was chosen or written before stays as it is; only new text is taken apart at its commas.
+        more = [part.strip() for part in draft.one("more").split(",")]
+        return [text for text in (*texts, *more) if text]
     if operator.takes == "two":
         return [_typed(text, found) for text in (*texts, draft.one("value2"))[:2]]
     text = texts[0] if texts else ""
@@ -268,7 +273,7 @@ def _typed(text: str, found: Field) -> Any:
         return _number(text)
     if found.kind == "boolean":
         return {"yes": True, "no": False}.get(text, text)
-    return text.strip() if found.kind in ("text", "list") else text
+    return text
 
 
 def _number(text: str) -> Any:

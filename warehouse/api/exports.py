@@ -24,6 +24,7 @@ from cdp.ledger import Ledger
 from cdp.settings.exporting import INTERNAL
 from cdp.suppression import Suppressed, load
 from warehouse import exports, formats
+from warehouse.audiences import shares
 from warehouse.audiences.selection import select
 from warehouse.documents import json_struct
 from warehouse.exports import Export
@@ -103,6 +104,7 @@ def stream(
     serving.spend_rows(caller, rows)
     subject = f"{dataset} for {query.purpose}"
     serving.audit(caller, "export.download", subject, reader=reader, rows=rows)
+    _share(serving, caller, reader, wanted, rows)
     headers = {
         "Content-Disposition": f'attachment; filename="{dataset}-{reader.version}.{query.format}"',
         "Cache-Control": "private, no-store",
@@ -112,6 +114,22 @@ def stream(
     }
     pieces = _pieces(reader, _shown(reader, caller, wanted, leaving), query.format)
     return StreamingResponse(_in_threads(pieces), media_type=MEDIA_TYPES[query.format], headers=headers)
+
+
+def _share(serving: Serving, caller: Caller, reader: Reader, wanted: Export, rows: int) -> None:
+    """Write what leaves into the share log."""
+    sent = shares.Sent(
+        wanted.dataset,
+        "api",
+        "stream",
+        wanted.purpose,
+        wanted.channel,
+        wanted.segment,
+        reader.version,
+        caller.name,
+    )
+    with Ledger(serving.lake.ledger_path) as ledger:
+        shares.once(ledger, sent, rows=rows, now=serving.now())
 
 
 def _wanted(dataset: DatasetName, query: ExportQuery) -> Export:

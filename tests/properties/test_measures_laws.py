@@ -48,7 +48,8 @@ PLACES = [(channel, kind) for channel, kinds in KINDS.items() for kind in kinds.
 
 
 @st.composite
-def events(draw, kinds=PLACES):
+def events(draw, kinds=PLACES, days=14):
+    """Events on whole days, so that some happen at once and some lie exactly a threshold apart."""
     made = []
     for number in range(draw(st.integers(0, 60))):
         channel, kind = draw(st.sampled_from(kinds))
@@ -62,7 +63,7 @@ def events(draw, kinds=PLACES):
                 raw_row=number,
                 channel=channel,
                 event_type=kind,
-                at=NOW - timedelta(hours=6 * draw(st.integers(0, 200))),
+                at=NOW - timedelta(days=draw(st.integers(0, days))),
                 outcome=None if money else draw(st.sampled_from([None, None, None, None, "machine"])),
                 time_flag=draw(st.sampled_from([None, None, None, None, None, "missing"])),
                 reference=None if money else draw(st.sampled_from([None, None, "t1", "t2"])),
@@ -75,7 +76,7 @@ def events(draw, kinds=PLACES):
     return made
 
 
-id_maps = st.fixed_dictionaries(dict.fromkeys(KEYS, st.sampled_from([f"C{n}" for n in range(1, 7)])))
+id_maps = st.fixed_dictionaries(dict.fromkeys(KEYS, st.sampled_from(["C1", "C2", "C3"])))
 
 
 def histories(made, id_map):
@@ -177,7 +178,7 @@ def test_credit_of_campaigns_equals_the_rule_applied_slowly(made, id_map):
 
 
 @SLOW
-@given(events(kinds=[p for p in PLACES if p[0] in ("orders", "donations", "phone", "sms")]), id_maps)
+@given(events(kinds=[p for p in PLACES if p[0] in ("orders", "donations", "sms")], days=90), id_maps)
 def test_lifecycle_and_rfm_equal_the_rules_applied_slowly(made, id_map):
     known = histories(made, id_map)
     named = [value(key, "full_name", "Ann") for key in KEYS[:6]]

@@ -214,3 +214,34 @@ def test_10_a_lead_is_known_and_an_anonymous_visitor_is_none(tmp_path):
     assert (known["lifecycle_stage"], known["lifecycle_since"]) == ("lead", ago(5))
     assert (anonymous["lifecycle_stage"], anonymous["lifecycle_since"]) == (None, None)
     assert [(row["stage"], row["entered"], row["standing"]) for row in months] == [("lead", 1, 1)]
+
+
+def test_11_what_happens_at_once_and_at_the_very_threshold(tmp_path):
+    """A touch comes before the answer of its moment; a reply does not answer a message of its moment, and the wait
+    goes on; an order exactly a window after a click is credited, one a moment later is not."""
+    moment = timedelta(microseconds=1)
+    events = [
+        act("1", "sms_sent", ago(40), "text:1", "sms"),
+        act("2", "sms_received", ago(40), "text:1", "sms"),
+        act("3", "sms_received", ago(39), "text:1", "sms"),
+        act("4", "email_clicked", ago(30), campaign="Spring"),
+        order("o1", "10", at=ago(23)),
+        order("o2", "10", at=ago(23) + moment),
+    ]
+    with release(tmp_path, events, dict.fromkeys(("text:1", "mail:1", "shop:1"), "C1")) as made:
+        texts = one(made, "SELECT * FROM customer_channels WHERE channel = 'sms'")
+        assert (texts["responses"], texts["median_response_seconds"]) == (1, 0)
+        assert (texts["waits"], texts["replies"]) == (1, 0)
+        assert one(made, "SELECT orders FROM campaigns")["orders"] == 1
+
+
+def test_12_a_purchase_at_the_threshold_comes_before_it_and_the_next_after_a_return_is_a_customers(tmp_path):
+    first = ago(900)
+    moments = [first, first + timedelta(days=90), first + timedelta(days=600), first + timedelta(days=610)]
+    events = [order(f"o{n}", "10", at=moment) for n, moment in enumerate(moments)]
+    with release(tmp_path, events, {"shop:1": "C1"}) as made:
+        found = [(row["stage"], (row["entered_at"] - first).days) for row in lifecycle_of(made, "C1")]
+    assert found == [
+        ("customer", 0), ("lapsing", 180), ("lapsed", 455), ("won_back", 600), ("customer", 610),
+        ("lapsing", 700),
+    ]  # fmt: skip

@@ -28,7 +28,9 @@ from benchmarks.serving_load import request
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _SAMPLE: Final = 2_000
-_RULE: Final = {"all": [{"field": "order_count", "operator": "at least", "value": 2}]}
+_RULE: Final = {"all": [{"field": "order_count", "op": "at_least", "value": 2},
+                        {"field": "country", "op": "is", "value": "GB"}]}  # fmt: skip
+_BEHAVIOUR: Final = {"all": [_RULE, {"did": "email_clicked", "at_least": 1, "within_days": 180}]}
 
 
 def cpu_of(pid: int) -> float:
@@ -77,13 +79,17 @@ def samples(workspace: Path, seed: int = 1) -> dict[str, list[str]]:
     from warehouse.release import current
 
     with current(Lake(workspace)).open() as connection:
-        connection.execute(f"SELECT setseed({seed / 10})")
         ids = connection.execute(
-            "SELECT customer_id, email, surname FROM customers WHERE email IS NOT NULL "
-            f"ORDER BY hash(customer_id || '{seed}') LIMIT {_SAMPLE}"
+            "SELECT c.customer_id, i.value, c.surname FROM customers AS c JOIN customer_identifiers AS i "
+            "USING (customer_id) WHERE i.type = 'email' AND c.surname IS NOT NULL "
+            f"ORDER BY hash(c.customer_id || '{seed}') LIMIT {_SAMPLE}"
         ).fetchall()
     random.Random(seed).shuffle(ids)
-    return {"id": [row[0] for row in ids], "email": [row[1] for row in ids], "surname": [row[2] for row in ids]}
+    return {
+        "id": [row[0] for row in ids],
+        "email": [row[1] for row in ids],
+        "surname": [row[2] for row in ids],
+    }
 
 
 def questions(workspace: Path, secret: str, cookie: str) -> dict[str, list[str]]:
@@ -91,14 +97,17 @@ def questions(workspace: Path, secret: str, cookie: str) -> dict[str, list[str]]
     head, page = f"authorization: Bearer {secret}\r\n", f"cookie: {cookie}\r\naccept-encoding: gzip\r\n"
     known = samples(workspace)
     lookup = [json.dumps({"type": "email", "value": one}) for one in known["email"]]
-    search = [json.dumps({"query": one[:-1] + "x"}) for one in known["surname"][:200]]
+    search = [json.dumps({"text": one[:-1] + "x"}) for one in known["surname"][:200]]
     return {
         "lookup by e-mail": [request("POST", "/api/v1/profiles/lookup", head, body) for body in lookup],
         "profile by id": [request("GET", f"/api/v1/profiles/{one}", head) for one in known["id"]],
         "history page": [request("GET", f"/api/v1/profiles/{one}/history", head) for one in known["id"]],
         "evidence": [request("GET", f"/api/v1/profiles/{one}/evidence", head) for one in known["id"]],
         "search": [request("POST", "/api/v1/search", head, body) for body in search],
-        "segment count": [request("POST", "/api/v1/segments/count", head, json.dumps({"rule": _RULE}))],
+        "segment size": [request("POST", "/api/v1/segments/preview", head, json.dumps({"rule": _RULE}))],
+        "… with behaviour": [
+            request("POST", "/api/v1/segments/preview", head, json.dumps({"rule": _BEHAVIOUR}))
+        ],
         "customer page": [request("GET", f"/customers/{one}", page) for one in known["id"]],
     }
 
@@ -116,7 +125,9 @@ def session(workspace: Path) -> str:
         store.close()
 
 
-def load(port: int, requests: list[str], seconds: float, *, connections: int = 8, rate: float | None = None) -> dict[str, Any]:  # fmt: skip
+def load(
+    port: int, requests: list[str], seconds: float, *, connections: int = 8, rate: float | None = None
+) -> dict[str, Any]:
     """Ask for some seconds; return what :mod:`benchmarks.serving_load` found."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(requests, file)
@@ -153,9 +164,14 @@ def measured(pid: int, port: int, requests: list[str], seconds: float) -> dict[s
 
 def show(found: Mapping[str, Mapping[str, Any]]) -> None:
     """Print the table."""
-    print(f"{'request':18} {'CPU ms':>8} {'at top':>8} {'top /s':>8} {'p50 ms':>8} {'p99 ms':>8} {'bytes':>8}  status")
+    print(
+        f"{'request':18} {'CPU ms':>8} {'at top':>8} {'top /s':>8} {'p50 ms':>8} {'p99 ms':>8} {'bytes':>8}  status"
+    )
     for name, row in found.items():
-        figures = " ".join(f"{row[key]:>8,}" for key in ("cpu_ms", "cpu_ms_at_top", "top_per_second", "p50_ms", "p99_ms", "bytes"))
+        figures = " ".join(
+            f"{row[key]:>8,}"
+            for key in ("cpu_ms", "cpu_ms_at_top", "top_per_second", "p50_ms", "p99_ms", "bytes")
+        )
         print(f"{name:18} {figures}  {', '.join(f'{k}: {v}' for k, v in row['statuses'].items())}")
 
 

@@ -26,9 +26,9 @@ def request(method: str, path: str, head: str, body: str = "") -> str:
 
 
 def length_of(answer: bytes) -> int | None:
-    """Return how long an answer is, or None while its head is not whole.
+    r"""Return how long an answer is, or None while its head is not whole.
 
-    >>> length_of(b"HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\n{}")
+    >>> length_of(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
     40
     """
     head, found, _ = answer.partition(b"\r\n\r\n")
@@ -122,7 +122,10 @@ def main() -> None:
     load = Load(given.port, [text.encode() for text in texts], given.connections)
     took = load.paced(given.seconds, given.rate) if given.rate else load.closed(given.seconds)
     ordered = sorted(load.latencies)
-    at = {name: round(1_000 * ordered[int(len(ordered) * share)], 2) for name, share in (("p50", 0.5), ("p99", 0.99))}
+    at = {
+        name: round(1_000 * ordered[int(len(ordered) * share)], 2)
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+    }
     found = {"requests": len(ordered), "seconds": round(took, 3), "statuses": load.statuses, "ms": at}
     print(json.dumps(found | {"bytes": load.bytes // max(len(ordered), 1)}))
 

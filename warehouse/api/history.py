@@ -7,8 +7,9 @@ switch of the release repeat or lose any. It holds a time and a hash, no persona
 from __future__ import annotations
 
 import base64
+import itertools
 import struct
-from collections.abc import Sequence
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -16,7 +17,6 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cdp import duck
 from warehouse import masking
 from warehouse.api.answers import answer, is_known, not_modified
 from warehouse.api.models import HistoryAnswer
@@ -39,6 +39,8 @@ _LEFT_OUT: Final = frozenset(
 # What tells two events of one moment apart; equal ones are numbered.
 _KEY: Final = "concat_ws(chr(31), source, event_id, event_type, reference, product, amount, subject)"
 
+# Of an event: its time in microseconds, the hash of its key, its number among equal ones.
+Place = tuple[int, int, int]
 Word = Annotated[str, Field(max_length=80, pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -99,10 +101,10 @@ def history(
             return not_modified(reader, caller)
         rows = _page(connection, document.customer_id, query, after)
     serving.spend_rows(caller, min(len(rows), query.limit))
-    events = [_event(row[0]) for row in rows[: query.limit]]
+    events = [event for event, _ in rows[: query.limit]]
     if not caller.sees_personal_data:
         events = [masking.row("contact_history", event, reader.tokens) for event in events]
-    following = encoded(*rows[query.limit - 1][1:]) if len(rows) > query.limit else None
+    following = encoded(*rows[query.limit - 1][1]) if len(rows) > query.limit else None
     return answer(
         reader,
         caller,
@@ -113,11 +115,6 @@ def history(
             "next": following,
         },
     )
-
-
-def _event(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(text)
-    return found
 
 
 def _opened(event: dict[str, Any]) -> dict[str, Any]:
@@ -135,44 +132,56 @@ def _page(
     connection: duckdb.DuckDBPyConnection,
     customer_id: str,
     asked: HistoryQuery,
-    after: tuple[int, int, int] | None,
-) -> Sequence[tuple[str, int, int, int]]:
-    """Return events as JSON, one more than were asked for, each with the parts of its cursor."""
-    records = connection.execute(
-        "SELECT record_no, record_key FROM customer_records WHERE customer_id = ?", [customer_id]
+    after: Place | None,
+) -> list[tuple[dict[str, Any], Place]]:
+    """Return events with their places, one more than were asked for.
+
+    In two steps: which rows, by the columns of the order alone, then all columns of those.
+    """
+    records = dict(
+        connection.execute(
+            "SELECT record_no, record_key FROM customer_records WHERE customer_id = ?", [customer_id]
+        ).fetchall()
+    )
+    places = _places(connection, list(records), asked, after)
+    if not places:
+        return []
+    columns = [(n, k) for n, k in described(connection, "record_events") if n not in _LEFT_OUT]
+    rows = connection.execute(
+        f"SELECT rowid, record_no, to_json({json_struct('e', columns)})::VARCHAR FROM record_events AS e "
+        f"WHERE rowid IN ({', '.join(str(row) for row in places)})"
     ).fetchall()
+    events = {row: {"record_key": records[number], **orjson.loads(text)} for row, number, text in rows}
+    return [(events[row], place) for row, place in places.items()]
+
+
+def _places(
+    connection: duckdb.DuckDBPyConnection, records: list[int], asked: HistoryQuery, after: Place | None
+) -> dict[int, Place]:
+    """Return the rows of a page, in order, with their places."""
     conditions, parameters = _conditions(asked)
     # Literal numbers let DuckDB skip the rest of the table; a join would read it all.
-    conditions.append(f"record_no IN ({', '.join(str(int(row[0])) for row in records) or 'NULL'})")
+    conditions.append(f"record_no IN ({', '.join(str(int(one)) for one in records) or 'NULL'})")
+    later = ""
     if after is not None:
-        # Rows of the cursor's own moment stay in: their numbers are counted below.
         conditions.append("epoch_us(occurred_at) <= $after_moment")
-        parameters |= dict(zip(("after_moment", "after_key", "after_number"), after, strict=True))
-    keyed = (
-        f"SELECT *, epoch_us(occurred_at) AS moment, md5_number_upper({_KEY}) AS key FROM record_events "
-        f"WHERE {' AND '.join(conditions)}"
-    )
-    numbered = (
-        "SELECT *, row_number() OVER (PARTITION BY moment, key ORDER BY record_no, channel, line_count) AS number "
-        f"FROM ({keyed})"
-    )
-    later = "WHERE moment < $after_moment OR key > $after_key OR key = $after_key AND number > $after_number"
-    columns = [(n, k) for n, k in described(connection, "record_events") if n not in _LEFT_OUT]
-    keys = ", ".join(f"({int(number)}, {duck.quote(key)})" for number, key in records) or "(NULL, NULL)"
-    chosen = (
-        f"SELECT * FROM ({numbered}) {later if after else ''} "
-        f"ORDER BY moment DESC, key, number LIMIT {asked.limit + 1}"
-    )
-    return connection.execute(
-        f"SELECT to_json({_struct(columns)})::VARCHAR, e.moment, e.key, e.number FROM ({chosen}) AS e "
-        f"JOIN (VALUES {keys}) AS k (record_no, record_key) ON k.record_no = e.record_no "
-        "ORDER BY e.moment DESC, e.key, e.number",
+        later = "WHERE moment < $after_moment OR key >= $after_key"
+        parameters |= {"after_moment": after[0], "after_key": after[1]}
+    # Rows equal to the cursor's come again: those that were read already are passed over.
+    passed = after[2] if after else 0
+    found = connection.execute(
+        f"SELECT * FROM (SELECT rowid, epoch_us(occurred_at) AS moment, md5_number_upper({_KEY}) AS key "
+        f"FROM record_events WHERE {' AND '.join(conditions)}) {later} "
+        f"ORDER BY moment DESC, key, rowid LIMIT {asked.limit + 1 + passed}",
         parameters,
     ).fetchall()
-
-
-def _struct(columns: Sequence[tuple[str, str]]) -> str:
-    return json_struct("e", columns).replace("struct_pack(", "struct_pack(record_key := k.record_key, ", 1)
+    places: dict[int, Place] = {}
+    equals: Counter[tuple[int, int]] = Counter()
+    for row, moment, key in found:
+        equals[moment, key] += 1
+        if after is None or (moment, key) != after[:2] or equals[moment, key] > passed:
+            places[row] = (moment, key, equals[moment, key])
+    return dict(itertools.islice(places.items(), asked.limit + 1))
 
 
 def _conditions(asked: HistoryQuery) -> tuple[list[str], dict[str, Any]]:

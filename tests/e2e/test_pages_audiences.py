@@ -97,7 +97,11 @@ def test_exports_are_listed_with_when_they_go(pages: Pages):
     before = serving.settings
     given = {
         "ads": {"format": "meta", "purpose": "marketing", "channel": "email", "schedule": "0 6 * * 1"},
-        "crm": {"purpose": "marketing", "schedule": "manual", "destination": {"url": "https://crm.example/in"}},
+        "crm": {
+            "purpose": "marketing",
+            "schedule": "manual",
+            "destination": {"url": "https://crm.example/in"},
+        },
     }
     exports = {name: ExportSettings.model_validate(one) for name, one in given.items()}
     serving.settings = before.model_copy(update={"exports": exports})

@@ -143,11 +143,14 @@ def _by_words(
     slots = reading(connection, text)
     typed = _typed(connection, slots)
     found = _hits(connection, slots, typed, limit, fields)
-    if typos and len(found) < limit:
+    # The words of an address are rare ones, and no spaces are missing; one that is found as it is, is meant.
+    is_address = "@" in text
+    if typos and len(found) < limit and not (is_address and found):
         known = {hit.customer_id for hit in found}
-        further = _hits(connection, slots, with_typos(connection, slots, typed, Typos.COMMON), limit, fields)
+        near = with_typos(connection, slots, typed, Typos.ALL if is_address else Typos.COMMON)
+        further = _hits(connection, slots, near, limit, fields)
         found += [hit for hit in further if hit.customer_id not in known]
-    if found or not typos:
+    if found or is_address or not typos:
         return found[:limit]
     for other in other_readings(connection, text):
         if found := _hits(connection, other, _typed(connection, other), limit, fields):

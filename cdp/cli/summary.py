@@ -134,6 +134,11 @@ def warnings(report: RunReport, totals: Sequence[SourceTotals], settings: Settin
         for check in standardised.checks
         if not check.passed
     ]
+    for segment in report.release.bad_segments if report.release else ():
+        text = (
+            f"The segment {segment} has a problem, its members stay as they were: cdp segment show {segment}"
+        )
+        found.append(Text(text, "red"))
     for total in totals:
         share = total.quarantined / total.landed if total.landed else 0.0
         if share > most_quarantined:

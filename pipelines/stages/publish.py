@@ -16,15 +16,20 @@ from warehouse.inputs import ID_CHANGES, JUDGEMENTS, REDIRECTS, BuildInputs
 from warehouse.inputs import RATES as RATES_SCHEMA
 from warehouse.measures.given import of_settings
 from warehouse.segments import files as segment_files
+from warehouse.segments.fields import known_fields
 
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published; ``unchanged`` when the current release has the same inputs."""
+    """What was published; ``unchanged`` when the current release has the same inputs.
+
+    ``bad_segments``: segments whose file cannot be used; their members stay as they were.
+    """
 
     version: str
     unchanged: bool
     rows: dict[str, int]
+    bad_segments: tuple[str, ...] = ()
 
 
 def input_digest(session: Session, generation: Generation, profiles: customers.Profiles) -> str:
@@ -58,7 +63,8 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
     digest = input_digest(session, generation, profiles)
     standing = releases.find_current(session.lake)
     if standing is not None and standing.manifest.get("input_digest") == digest and not full:
-        return PublishReport(standing.version, unchanged=True, rows=dict(standing.manifest["rows"]))
+        rows = dict(standing.manifest["rows"])
+        return PublishReport(standing.version, unchanged=True, rows=rows, bad_segments=_bad_segments(session))
     with session.stage("publish") as counts, session.progress.step("Publish release", 1) as advance:
         made = releases.publish(
             session.lake,
@@ -71,7 +77,13 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
         )
         counts |= {"release": made.version, "customers": made.manifest["rows"]["customers"]}
         advance(1)
-    return PublishReport(made.version, unchanged=False, rows=dict(made.manifest["rows"]))
+    rows = dict(made.manifest["rows"])
+    return PublishReport(made.version, unchanged=False, rows=rows, bad_segments=_bad_segments(session))
+
+
+def _bad_segments(session: Session) -> tuple[str, ...]:
+    found = segment_files.read(session.lake, known_fields()).segments
+    return tuple(one for one, segment in found.items() if segment.problem)
 
 
 def _inputs(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from cdp import duck
 from warehouse.exports import SCHEMA
 from warehouse.formats import described
@@ -17,12 +19,12 @@ from warehouse.tables import tables
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
     from cdp.lake import Lake
     from cdp.ledger import Ledger
 
 _ATTACHED: Final = "since_release"
+_AT_ONCE: Final = 20_000
 
 
 def earlier(lake: Lake, ledger: Ledger, version: str) -> str | None:
@@ -60,10 +62,32 @@ def differences(connection: duckdb.DuckDBPyConnection, lake: Lake, version: str,
         present = {name for name, _ in described(connection, before)}
         now = {name for name, _ in described(connection, "customers")}
         stable = [name for name in tables()["customers"].stable_columns if name in present & now]
-        return connection.sql(_query(before, stable)).to_arrow_table()
+        ids = connection.sql(_differing(before, stable)).to_arrow_table()["customer_id"].to_pylist()
+        parts = [
+            connection.sql(
+                _query(before, stable), params=_between(ids[first : first + _AT_ONCE])
+            ).to_arrow_table()
+            for first in range(0, max(len(ids), 1), _AT_ONCE)
+        ]
+        return pa.concat_tables(parts).combine_chunks()
     finally:
         if attached:
             connection.execute(f"DETACH {_ATTACHED}")
+
+
+def _between(ids: list[str]) -> dict[str, Any]:
+    """Return the parameters that name some customers: their range, too, by which DuckDB skips the rest."""
+    return {"ids": ids, "first": ids[0] if ids else "", "last": ids[-1] if ids else ""}
+
+
+def _differing(before: str, stable: list[str]) -> str:
+    row = f"hash({', '.join(duck.identifier(name) for name in stable)})"
+    return f"""
+        SELECT coalesce(n.customer_id, o.customer_id) AS customer_id
+        FROM (SELECT customer_id, {row} AS row_hash FROM customers) AS n
+        FULL JOIN (SELECT customer_id, {row} AS row_hash FROM {before}) AS o ON n.customer_id = o.customer_id
+        WHERE n.row_hash IS DISTINCT FROM o.row_hash ORDER BY 1
+    """
 
 
 def _query(before: str, stable: list[str]) -> str:
@@ -74,33 +98,28 @@ def _query(before: str, stable: list[str]) -> str:
         if name != "customer_id"
         for column in [duck.identifier(name)]
     )
+    who = "customer_id BETWEEN $first AND $last AND customer_id IN (SELECT unnest($ids::VARCHAR[]))"
     return f"""
-        WITH n AS (SELECT {columns} FROM customers), o AS (SELECT {columns} FROM {before}),
-        differing AS (
-            SELECT coalesce(a.customer_id, b.customer_id) AS customer_id,
-                a.customer_id IS NULL AS is_gone, b.customer_id IS NULL AS is_new
-            FROM (SELECT customer_id, hash(n) AS row_hash FROM n) AS a
-            FULL JOIN (SELECT customer_id, hash(o) AS row_hash FROM o) AS b ON a.customer_id = b.customer_id
-            WHERE a.row_hash IS DISTINCT FROM b.row_hash
-        ),
-        fields AS (
-            SELECT n.customer_id, list_filter([{changed}], lambda name: name IS NOT NULL) AS changed_fields
-            FROM differing AS d JOIN n ON n.customer_id = d.customer_id JOIN o ON o.customer_id = d.customer_id
+        WITH compared AS (
+            SELECT coalesce(n.customer_id, o.customer_id) AS customer_id,
+                n.customer_id IS NULL AS is_gone, o.customer_id IS NULL AS is_new,
+                list_filter([{changed}], lambda name: name IS NOT NULL) AS fields
+            FROM (SELECT {columns} FROM customers WHERE {who}) AS n
+            FULL JOIN (SELECT {columns} FROM {before} WHERE {who}) AS o ON n.customer_id = o.customer_id
         ),
         splits AS (
             SELECT customer_id, arg_max(previous_customer_id, change_seq) AS split_from
             FROM id_changes WHERE change = 'split' GROUP BY customer_id
         )
-        SELECT d.customer_id,
-            CASE WHEN d.is_new THEN 'insert' WHEN NOT d.is_gone THEN 'update'
+        SELECT c.customer_id,
+            CASE WHEN c.is_new THEN 'insert' WHEN NOT c.is_gone THEN 'update'
                 WHEN r.customer_id IS NOT NULL THEN 'merge' ELSE 'delete' END AS op,
-            CASE WHEN d.is_gone THEN r.customer_id END AS merged_into,
-            CASE WHEN d.is_new THEN s.split_from END AS split_from,
-            coalesce(f.changed_fields, []) AS changed_fields
-        FROM differing AS d
-        LEFT JOIN customer_redirects AS r ON r.previous_customer_id = d.customer_id
-        LEFT JOIN splits AS s ON s.customer_id = d.customer_id
-        LEFT JOIN fields AS f ON f.customer_id = d.customer_id
-        WHERE d.is_new OR d.is_gone OR len(f.changed_fields) > 0
-        ORDER BY d.customer_id
+            CASE WHEN c.is_gone THEN r.customer_id END AS merged_into,
+            CASE WHEN c.is_new THEN s.split_from END AS split_from,
+            CASE WHEN c.is_new OR c.is_gone THEN []::VARCHAR[] ELSE c.fields END AS changed_fields
+        FROM compared AS c
+        LEFT JOIN customer_redirects AS r ON r.previous_customer_id = c.customer_id
+        LEFT JOIN splits AS s ON s.customer_id = c.customer_id
+        WHERE c.is_new OR c.is_gone OR len(c.fields) > 0
+        ORDER BY c.customer_id
     """

@@ -245,3 +245,19 @@ def test_12_a_purchase_at_the_threshold_comes_before_it_and_the_next_after_a_ret
         ("customer", 0), ("lapsing", 180), ("lapsed", 455), ("won_back", 600), ("customer", 610),
         ("lapsing", 700),
     ]  # fmt: skip
+
+
+def test_13_where_a_source_tells_only_what_arrived_arrival_is_the_touch(tmp_path):
+    events = [
+        act("1", "email_delivered", ago(9), "relay:1"),
+        act("2", "email_received", ago(8)),
+        act("3", "email_delivered", ago(7), "relay:1"),
+    ]
+    id_map = dict.fromkeys(("relay:1", "mail:1"), "C1")
+    with release(tmp_path / "one", events, id_map) as made:
+        found = one(made, "SELECT contacts_out, responses, waits, replies FROM customer_channels")
+    assert tuple(found.values()) == (2, 1, 1, 1)
+    events.append(act("4", "email_sent", ago(9), "relay:1"))
+    with release(tmp_path / "two", events, id_map) as made:
+        found = one(made, "SELECT contacts_out, responses, waits, replies FROM customer_channels")
+    assert tuple(found.values()) == (1, 1, 1, 0)

@@ -113,8 +113,10 @@ def test_streams_show_no_personal_data_without_the_scope(served: Served, dataset
         == len(rows_of(masked.content, into))
         == int(masked.headers["cdp-rows"])
     )
-    for secret in (EMAIL, PHONE, NAME, "web:1"):
+    for secret in (EMAIL, PHONE, NAME):
         assert secret.encode() not in masked.content
+    # A token may begin like a key: whole values are compared.
+    assert "web:1" not in {row.get("record_key") for row in rows_of(masked.content, into)}
     assert b"C1" in masked.content
 
 

@@ -140,7 +140,9 @@ def _year(value: str, tokens: Tokens) -> str:
 def _degrees(value: str, tokens: Tokens) -> str:
     del tokens
     steps = masking.DEGREE_STEPS
-    return f"CASE WHEN abs({value}) <= {masking.MOST_DEGREES} THEN floor({value} * {steps} + 0.5) / {steps} END"
+    return (
+        f"CASE WHEN abs({value}) <= {masking.MOST_DEGREES} THEN floor({value} * {steps} + 0.5) / {steps} END"
+    )
 
 
 _BY_SQL: Final[dict[Treatment, Callable[[str, Tokens], str]]] = {

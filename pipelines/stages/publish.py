@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 
 from cdp.errors import RunFailedError
 from pipelines import digests, inputs, quality
@@ -33,13 +34,17 @@ class PublishReport:
 
 
 def input_digest(session: Session, generation: Generation, profiles: customers.Profiles) -> str:
-    """Return a digest over everything that decides the content of a release."""
+    """Return a digest over everything that decides the content of a release.
+
+    The day is part of it: lifecycle stages and segments with "within N days" are as of a release's day.
+    """
     settings = session.settings
     rates = session.lake.path(RATES)
     return digests.digest(
         inputs.events(session.lake, session.ledger).digest,
         generation.path,
         profiles.path,
+        f"{session.now.astimezone(UTC):%Y-%m-%d}",
         settings.workspace,
         settings.release.masked,
         settings.lifecycle,

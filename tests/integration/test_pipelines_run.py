@@ -95,12 +95,19 @@ def test_every_envelope_has_one_outcome(first_run: tuple[Path, RunReport]) -> No
 def test_a_second_run_does_nothing_and_says_so(first_run: tuple[Path, RunReport], ran: Path) -> None:
     _, first = first_run
     before = {path: path.stat().st_mtime_ns for path in ran.rglob("*.parquet")}
-    second = run(ran, now=NOW + timedelta(days=1))
+    second = run(ran, now=NOW + timedelta(hours=1))
     assert second.nothing_new
     assert {path: path.stat().st_mtime_ns for path in ran.rglob("*.parquet")} == before
     assert [time.stage for time in second.times] == ["plan"]
     assert first.release is not None
     assert rows(ran, "SELECT version FROM cdp_release") == [(first.release.version,)]
+
+
+def test_on_a_later_day_a_run_publishes_stages_and_segments_as_of_that_day(ran: Path) -> None:
+    (known,) = rows(ran, "SELECT version FROM cdp_release")
+    report = run(ran, now=NOW + timedelta(days=1))
+    assert (report.nothing_new, sum(batch.landed for batch in report.landed.values())) == (False, 0)
+    assert rows(ran, "SELECT version FROM cdp_release") > [known]
 
 
 def test_new_files_are_all_that_a_further_run_lands(ran: Path) -> None:

@@ -59,9 +59,10 @@ def test_a_release_is_current_and_described_by_its_manifest(lake, tmp_path):
         "unattributed": 0,
     }
     assert (manifest["contract_version"], manifest["previous_release"]) == (1, None)
-    (file,) = manifest["files"]
-    assert file["size"] == made.database.stat().st_size
-    assert sorted(path.name for path in made.folder.iterdir()) == ["cdp.duckdb", "manifest.json"]
+    sizes = {file["name"]: file["size"] for file in manifest["files"]}
+    assert sizes == {name: (made.folder / name).stat().st_size for name in ("cdp.duckdb", "profiles.idx")}
+    beside = {"manifest.json", "masking.key"}
+    assert {path.name for path in made.folder.iterdir()} == {*sizes, *beside}
 
 
 def test_versions_sort_in_the_order_of_publishing_even_if_the_clock_goes_back(lake, tmp_path):

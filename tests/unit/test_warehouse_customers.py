@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -288,6 +288,9 @@ class TestGoldenValues:
             )
 
 
+AN_UNSET_CLOCK = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def word(event_id, state, at, purpose="marketing", channel="email", **fields):
     given = {"event_type": "consent_changed", "consent_state": state, "consent_purpose": purpose}
     return event(event_id, "crm:1", at=at, consent_channel=channel, channel="crm", **{**given, **fields})
@@ -320,6 +323,28 @@ class TestConsent:
             ([word("1", "granted", NOW, time_flag="missing"), word("2", "denied", 1)], "denied", "unknown"),
             ([word("1", "denied", NOW, time_flag="missing"), word("2", "granted", 1)], "denied", "unknown"),
             ([word("1", "granted", NOW, time_flag="missing")], "granted", "unknown"),
+            # A clock that was never set, or runs ahead: a denial counts from when it landed.
+            (
+                [word("1", "granted", 1), word("2", "denied", AN_UNSET_CLOCK, time_flag="before_1990")],
+                "denied",
+                "unknown",
+            ),
+            (
+                [
+                    word("1", "granted", 1),
+                    mail("2", "email_unsubscribed", AN_UNSET_CLOCK, time_flag="before_1990"),
+                ],
+                "denied",
+                "unknown",
+            ),
+            (
+                [
+                    word("1", "denied", NOW + timedelta(999), time_flag="future"),
+                    word("2", "granted", NOW + timedelta(1)),
+                ],
+                "granted",
+                "unknown",
+            ),
         ],
     )
     def test_the_newest_explicit_word_wins_and_a_tie_is_denied(self, tmp_path, events, email, sms):

@@ -1,26 +1,29 @@
 -- Every explicit word. Who unsubscribes or reports spam denies marketing on that channel; a
--- newsletter's sign-up form is no consent unless its source says so. A grant without a sound time
--- ranks before all others, so that it never overrules a dated denial.
+-- newsletter's sign-up form is no consent unless its source says so. Without a sound time (none, an
+-- unset clock's, one of the future) a denial counts from when it landed, and a grant ranks before all
+-- others, so that it never overrules a dated denial.
 CREATE TEMP TABLE consent_words AS
 SELECT
-    n.customer_no, w.purpose, w.channel, w.state, w.source, w.event_type,
-    CASE WHEN w.state = 'denied' OR is_sound(w.time_flag) THEN w.occurred_at END AS decided_at,
+    n.customer_no, w.purpose, w.channel, w.state, w.source, w.event_type, w.decided_at,
     {
-        moment: CASE WHEN w.state = 'denied' OR is_sound(w.time_flag) THEN w.occurred_at ELSE '-infinity'::TIMESTAMPTZ END,
+        moment: coalesce(w.decided_at, '-infinity'::TIMESTAMPTZ),
         denied: w.state = 'denied',
         source: w.source,
         event_type: w.event_type
     } AS standing
 FROM (
-    SELECT record_no, lower(consent_purpose) AS purpose, lower(consent_channel) AS channel,
-           consent_state AS state, occurred_at, time_flag, source, event_type
-    FROM record_events WHERE consent_state IN ('granted', 'denied')
-    UNION ALL
-    SELECT record_no, 'marketing', CASE WHEN event_type LIKE 'sms%' THEN 'sms' ELSE 'email' END,
-           CASE WHEN event_type = 'email_resubscribed' THEN 'granted' ELSE 'denied' END,
-           occurred_at, time_flag, source, event_type
-    FROM record_events
-    WHERE event_type IN ('email_unsubscribed', 'email_complained', 'email_resubscribed', 'sms_unsubscribed')
+    SELECT *, CASE WHEN is_sound(time_flag) THEN occurred_at WHEN state = 'denied' THEN received_at END AS decided_at
+    FROM (
+        SELECT record_no, lower(consent_purpose) AS purpose, lower(consent_channel) AS channel,
+               consent_state AS state, occurred_at, received_at, time_flag, source, event_type
+        FROM record_events WHERE consent_state IN ('granted', 'denied')
+        UNION ALL
+        SELECT record_no, 'marketing', CASE WHEN event_type LIKE 'sms%' THEN 'sms' ELSE 'email' END,
+               CASE WHEN event_type = 'email_resubscribed' THEN 'granted' ELSE 'denied' END,
+               occurred_at, received_at, time_flag, source, event_type
+        FROM record_events
+        WHERE event_type IN ('email_unsubscribed', 'email_complained', 'email_resubscribed', 'sms_unsubscribed')
+    )
 ) AS w
 JOIN record_numbers AS n USING (record_no);
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from warehouse.segments import labels
 from warehouse.tables import tables
 
 if TYPE_CHECKING:
@@ -103,17 +104,12 @@ class Field:
 
     @property
     def label(self) -> str:
-        """What it is, in a few words: the first clause of the comment.
+        """What it is called.
 
-        >>> Field("order_count", "number", "INTEGER", "none", "orders placed; all of them").label
-        'Orders placed'
+        >>> Field("order_count", "number", "INTEGER", "none", "orders placed").label
+        'Number of orders'
         """
-        words = self.comment
-        for end in (";", ":", " (", ", "):
-            words = words.partition(end)[0]
-        if self.name.startswith("consent_"):
-            words = f"consent to {words}"
-        return words[:1].upper() + words[1:]
+        return labels.label(self.name)
 
     @property
     def is_personal(self) -> bool:

@@ -139,7 +139,10 @@ def treatment(table: str, column: str) -> Treatment:
 
 
 def open_columns(table: str) -> frozenset[str]:
-    """Return the columns that everybody sees as they are: only by these may everybody filter and sort."""
+    """Return the columns that everybody sees as they are: by these everybody may filter and sort.
+
+    Rules of segments may ask those with :attr:`Treatment.CONTENT`, too (:mod:`warehouse.segments.fields`).
+    """
     return frozenset(name for name, how in treatments(table).items() if how is Treatment.KEEP)
 
 

@@ -95,10 +95,46 @@ def test_a_preview_counts_and_masks_for_who_may_not_see(ask):
     mine = ask("POST", "/preview", json={"rule": YORK}).json()
     assert mine["count"] == 2
     assert {row["full_name"] for row in mine["sample"]} == {"Ada Okafor", "=cmd()"}
-    theirs = ask("POST", "/preview", json={"rule": YORK}, scopes=("read",)).json()
+    theirs = ask("POST", "/preview", json={"rule": YORK}, scopes=("segments",)).json()
     assert theirs["count"] == 2
     assert "Okafor" not in json.dumps(theirs)
     assert "ada@" not in json.dumps(theirs)
+
+
+POSTCODE = {"field": "postcode", "op": "starts_with", "value": "YO"}
+NEAR = {"near": {"latitude": 53.9613, "longitude": -1.0821, "km": 0.5}}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        POSTCODE,
+        NEAR,
+        {"not": {"any": [NEAR]}},
+        {"field": "latitude", "op": "at_least", "value": 53.9},
+        {"field": "company", "op": "contains", "value": "a"},
+    ],
+)
+def test_what_masking_shortens_cannot_be_felt_out_by_counting(ask, rule):
+    both = {"all": [YORK, rule]}
+    for scopes in (("read",), ("segments",)):
+        assert ask("POST", "/preview", json={"rule": both, "sample": 0}, scopes=scopes).status_code == 403
+    assert ask("POST", "/preview", json={"rule": both, "sample": 0}).status_code == 200
+
+
+def test_who_only_reads_tries_no_rules(ask):
+    assert ask("POST", "/preview", json={"rule": YORK}, scopes=("read",)).status_code == 403
+
+
+def test_a_place_in_a_rule_is_hidden_like_a_value(ask):
+    ask("POST", "", json={"name": "Near the shop", "rule": {"all": [NEAR, POSTCODE]}})
+    for path in ("/near-the-shop", "/near-the-shop/versions"):
+        told = ask("GET", path, scopes=("segments",)).text
+        assert "53.96" not in told
+        assert '"YO"' not in told
+        assert "53.96" in ask("GET", path).text
+    change = {"name": "Mine", "rule": YORK, "version": 1}
+    assert ask("PUT", "/near-the-shop", json=change, scopes=("segments",)).status_code == 403
 
 
 @pytest.mark.parametrize("rule", [ADA, {"not": ADA}, {"any": [YORK, {"all": [ADA]}]}])

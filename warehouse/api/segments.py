@@ -233,7 +233,7 @@ def described(caller: ApiReads) -> dict[str, Any]:
 
 
 @router.post("/preview")
-def preview(given: Preview, serving: ServingDep, reader: ReaderDep, caller: ApiReads) -> Previewed:
+def preview(given: Preview, serving: ServingDep, reader: ReaderDep, caller: ApiSegments) -> Previewed:
     """Try a rule on the release: how many meet it, and a few of them."""
     with desk_of(serving, reader, caller) as desk:
         rule = desk.rule(given.rule)

@@ -96,6 +96,8 @@ class Desk:
             return [self.shown_rule(part) for part in rule]
         if not isinstance(rule, Mapping):
             return rule
+        if isinstance(near := rule.get("near"), Mapping):
+            return {**rule, "near": dict.fromkeys(near, HIDDEN)}
         name = str(rule.get("field"))
         field = self.fields.customers.get(name) or self.fields.events.get(name)
         hidden = "value" in rule and (field is None or field.is_personal) and "where" not in rule

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
+from warehouse import masking
+from warehouse.masking import Treatment
 from warehouse.segments import labels
 from warehouse.tables import tables
 
@@ -29,6 +31,8 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "DOUBLE": "number",
 }
 _WHOLE: Final = ("INTEGER", "BIGINT", "SMALLINT", "TINYINT", "UINTEGER", "USMALLINT", "UTINYINT")
+# Towns and countries stay as they are, but for what looks like an address in them: a rule tells no more.
+_SHOWN: Final = (Treatment.KEEP, Treatment.CONTENT)
 # Keys of the storage, and what the conditions on type, time and place already ask.
 _NO_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     CUSTOMERS: frozenset({"customer_no"}),
@@ -94,13 +98,17 @@ OPERATORS: Final[Mapping[Kind, tuple[Operator, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column that a rule may ask about. ``type`` is that of DuckDB."""
+    """A column that a rule may ask about. ``type`` is that of DuckDB.
+
+    ``masked``: whether those who lack ``read-pii`` see less of its values than a rule would tell them.
+    """
 
     name: str
     kind: Kind
     type: str
     pii: str
     comment: str
+    masked: bool = False
 
     @property
     def label(self) -> str:
@@ -114,7 +122,7 @@ class Field:
     @property
     def is_personal(self) -> bool:
         """Whether only who may read personal data may ask about it: the answer would tell the value."""
-        return self.pii == "direct"
+        return self.masked or self.pii == "direct"
 
     @property
     def is_whole(self) -> bool:
@@ -142,7 +150,13 @@ def _field(table: str, name: str, kind: str, pii: str, comment: str) -> Field | 
         known = "number"
     elif kind.startswith("DECIMAL"):
         known = "money"
-    return Field(name, known, kind, pii, comment) if known else None
+    return Field(name, known, kind, pii, comment, _is_masked(table, name, pii)) if known else None
+
+
+def _is_masked(table: str, name: str, pii: str) -> bool:
+    """Whether a column is shown changed. One that masking does not know is, unless it is not personal at all."""
+    how = masking.treatments(table).get(name)
+    return pii != "none" if how is None else how not in _SHOWN
 
 
 def known_fields() -> Fields:

@@ -337,8 +337,15 @@ def _is_text(given: str) -> bool:
 
 
 def personal_fields(node: Node, fields: Fields) -> tuple[str, ...]:
-    """Return the fields of a rule that only who may read personal data may ask about."""
+    """Return what a rule asks that only who may read personal data may ask: fields, and ``near`` for places."""
     from warehouse.segments.tree import walk
 
-    named = {part.field for part in walk(node) if isinstance(part, Compare)}
-    return tuple(name for name in sorted(named) if (f := fields.customers.get(name)) and f.is_personal)
+    named: set[str] = set()
+    for part in walk(node):
+        if isinstance(part, Near):
+            named.add("near")
+        elif isinstance(part, Compare):
+            # A condition on an event is a Compare, too: a name that either kind of field has is judged by both.
+            found = (fields.customers.get(part.field), fields.events.get(part.field))
+            named |= {field.name for field in found if field and field.is_personal}
+    return tuple(sorted(named))

@@ -68,6 +68,8 @@ class Teller:
             return self._did(node)
         if isinstance(node, InSegment):
             return f"Is in the segment “{self.names.get(node.segment_id, node.segment_id)}”"
+        if not self.personal:
+            return f"Was last seen within {HIDDEN} km of {HIDDEN}"
         return f"Was last seen within {node.km:g} km of {node.latitude:g}, {node.longitude:g}"
 
     def _group(self, text: str, parts: tuple[Node, ...]) -> Said:

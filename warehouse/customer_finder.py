@@ -1,7 +1,7 @@
 """Finding customers, as the API and the pages do it: by a text, by filters, or both; masked where it must be.
 
-A caller without read-pii finds by whole identifiers, which they know already, and by words of company, town and
-postcode, which they see. Words of names and addresses are left out: whoever may ask letter by letter reads them.
+A caller without read-pii finds by whole identifiers, which they know already, and by words of the
+town, which they see. Words of what masking shortens are left out: whoever may ask letter by letter reads them.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ MOST_FILTERED: Final = 5_000
 """Best hits that filters are applied to."""
 
 ALL_FIELDS: Final = sum(FIELDS.values())
-UNMASKED_FIELDS: Final = FIELDS["company"] | FIELDS["city"] | FIELDS["postcode"]
-"""Fields that a caller without read-pii may search by words: those whose values the caller may see."""
+UNMASKED_FIELDS: Final = FIELDS["city"]
+"""Fields that a caller without read-pii may search by words: those whose values the caller may see whole."""
 
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 

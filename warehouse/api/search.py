@@ -87,7 +87,7 @@ class SearchAnswer(BaseModel):
 def find(body: SearchQuestion, caller: ApiReads, serving: ServingDep, reader: ReaderDep) -> SearchAnswer:
     """Find customers by name, e-mail, phone, handle or any identifier, with typos, and list them by filters.
 
-    Without the scope `read-pii` rows come masked, and words are looked for in company, town and postcode only;
+    Without the scope `read-pii` rows come masked, and words are looked for in the town only;
     whole identifiers are found all the same.
     """
     question = Question(

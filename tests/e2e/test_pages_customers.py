@@ -26,6 +26,22 @@ def test_typing_finds_somebody_and_the_arrow_keys_open_the_page(pages: Pages) ->
     assert not [one.url for one in pages.asked[page] if "okafro" in one.url]
 
 
+def test_a_slow_click_on_somebody_who_was_found_opens_their_page(pages: Pages) -> None:
+    page = pages.open("/customers")
+    page.get_by_role("searchbox").press_sequentially("okafor ada", delay=20)
+    page.get_by_text("found, the best first").wait_for()
+    page.wait_for_load_state("networkidle")
+    asked = len(pages.asked[page])
+    box = page.locator("#customer-rows a.stretch").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.wait_for_timeout(400)
+    assert len(pages.asked[page]) == asked, "leaving the box searched again"
+    page.mouse.up()
+    page.wait_for_url(f"**/customers/{ADA}")
+
+
 def test_filters_narrow_the_list_and_stand_in_the_address(pages: Pages) -> None:
     page = pages.open("/customers")
     before = page.locator(".result-line").inner_text()

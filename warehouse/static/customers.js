@@ -6,7 +6,8 @@
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const found = links();
     const at = found.indexOf(document.activeElement);
-    if (at < 0 && document.activeElement !== box) return;
+    // Results that arrive while one of them has the focus leave it to the page.
+    if (at < 0 && ![box, document.body].includes(document.activeElement)) return;
     const next = at + (event.key === "ArrowDown" ? 1 : -1);
     if (next >= found.length || (at < 0 && next < 0)) return;
     event.preventDefault();

@@ -135,6 +135,13 @@ def test_nobody_leaves_without_consent_but_for_internal_use(served: Served) -> N
     assert ("customers for marketing", 1) in [tuple(line) for line in lines]
 
 
+@pytest.mark.parametrize("channel", ["mail", "emails", "carrier_pigeon"])
+def test_a_channel_that_nobody_could_have_denied_is_refused(served: Served, channel: str) -> None:
+    answer = served.with_key("read-pii").get(f"{EXPORTS}/customers?purpose=marketing&channel={channel}")
+    assert answer.status_code == 422
+    assert "no known channel" in answer.json()["detail"]
+
+
 def test_columns_segments_and_rows_are_checked_before_anything_leaves(served: Served) -> None:
     client = served.with_key("read")
     unknown = client.get(f"{EXPORTS}/customers?columns=customer_id,emial")

@@ -353,6 +353,17 @@ class TestConsent:
         )
         assert (got["consent_marketing_email"], got["consent_marketing_sms"]) == (email, sms)
 
+    @pytest.mark.parametrize(
+        ("written", "email", "sms"),
+        [("E-Mail", "denied", "granted"), (" E mail", "denied", "granted"), ("Text_Messages", "granted", "denied"),
+         ("fax", "granted", "granted")],
+    )  # fmt: skip
+    def test_a_channel_is_known_however_it_is_written(self, tmp_path, written, email, sms):
+        got = customer(
+            tmp_path, [word("1", "granted", 1, channel=None), word("2", "denied", 2, channel=written)]
+        )
+        assert (got["consent_marketing_email"], got["consent_marketing_sms"]) == (email, sms)
+
     def test_other_purposes_have_their_own_columns(self, tmp_path):
         got = customer(
             tmp_path,

@@ -64,7 +64,7 @@ class ExportQuery(BaseModel):
         description="What for: for any but `internal`, nobody leaves without consent or from the suppression list.",
     )  # fmt: skip
     channel: str | None = Field(
-        None, max_length=40, pattern=r"^[a-z][a-z0-9_]*$", description="Consent on this channel."
+        None, max_length=40, pattern=r"^[a-z][a-z0-9_]*$", description="Consent on this channel; one of cdp's channels."
     )
     min_probability: float = Field(
         0.0, ge=0, le=1, description="Leave out profiles whose weakest record matched with less."

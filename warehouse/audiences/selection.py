@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cdp.errors import NotFoundError, nearest
+from cdp.errors import NotFoundError, UsageError, nearest
+from cdp.events import CHANNELS
 from cdp.settings.exporting import INTERNAL
 from warehouse import suppression
 
@@ -27,13 +28,20 @@ class Audience:
     ``purpose`` other than ``internal`` leaves out everybody who is on the suppression list or has not consented
     to it (on ``channel`` where one is named; else: granted on some channel, and denied on none).
     ``min_probability`` leaves out customers whose weakest record matched with less. ``segment``: its members
-    in this release, None: all customers.
+    in this release, None: all customers. Raises :class:`UsageError` where ``channel`` is none of
+    :data:`cdp.events.CHANNELS`: nobody could have denied it there.
     """
 
     purpose: str
     channel: str | None = None
     min_probability: float = 0.0
     segment: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel and self.channel.lower() not in CHANNELS:
+            close = nearest(self.channel, CHANNELS)
+            hint = f"Did you mean {close!r}?" if close else f"Expected one of {', '.join(CHANNELS)}."
+            raise UsageError(f"{self.channel!r} is no known channel.", hint=hint)
 
     @property
     def internal(self) -> bool:

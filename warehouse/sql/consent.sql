@@ -2,6 +2,17 @@
 -- newsletter's sign-up form is no consent unless its source says so. Without a sound time (none, an
 -- unset clock's, one of the future) a denial counts from when it landed, and a grant ranks before all
 -- others, so that it never overrules a dated denial.
+CREATE TEMP MACRO squeezed(given) AS regexp_replace(lower(given), '[\s._-]+', '', 'g');
+
+-- What plainly is a channel's word counts as it (`E-Mail`); anything else stays a channel of its own.
+CREATE TEMP MACRO channel_word(given) AS CASE
+    WHEN squeezed(given) IN ('email', 'emails', 'electronicmail') THEN 'email'
+    WHEN squeezed(given) IN ('sms', 'text', 'texts', 'textmessage', 'textmessages') THEN 'sms'
+    WHEN squeezed(given) IN ('phone', 'telephone', 'call', 'calls', 'phonecall', 'phonecalls') THEN 'phone'
+    WHEN squeezed(given) IN ('post', 'postal', 'postalmail', 'directmail', 'letter', 'letters') THEN 'post'
+    WHEN squeezed(given) IN ('social', 'socialmedia') THEN 'social'
+    ELSE trim(lower(given)) END;
+
 CREATE TEMP TABLE consent_words AS
 SELECT
     n.customer_no, w.purpose, w.channel, w.state, w.source, w.event_type, w.decided_at,
@@ -14,7 +25,7 @@ SELECT
 FROM (
     SELECT *, CASE WHEN is_sound(time_flag) THEN occurred_at WHEN state = 'denied' THEN received_at END AS decided_at
     FROM (
-        SELECT record_no, lower(consent_purpose) AS purpose, lower(consent_channel) AS channel,
+        SELECT record_no, lower(consent_purpose) AS purpose, channel_word(consent_channel) AS channel,
                consent_state AS state, occurred_at, received_at, time_flag, source, event_type
         FROM record_events WHERE consent_state IN ('granted', 'denied')
         UNION ALL

@@ -50,7 +50,8 @@ DEFAULT_ORDER: Final = "seen"
 class Filters:
     """Whom a list shows; None: no such filter. ``seen_days`` count back from the release's time.
 
-    ``consent``: purpose and channel of a consent that was granted, such as ``marketing_email``.
+    ``consent``: purpose and channel of a consent that was granted, such as ``marketing_email``. ``profit_known``:
+    whether the person counts in the measures of profitability.
     """
 
     stage: str | None = None
@@ -63,6 +64,11 @@ class Filters:
     open_tickets: bool | None = None
     seen_days: int | None = None
     segment: str | None = None
+    rfm_recency: int | None = None
+    rfm_frequency: int | None = None
+    rfm_monetary: int | None = None
+    profit_decile: int | None = None
+    profit_known: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """Return the filters that are set."""
@@ -86,7 +92,17 @@ _COMPARED: Final = {
     "anonymous": "is_anonymous = ?",
     "open_tickets": "(open_tickets > 0) = ?",
     "segment": "customer_id IN (SELECT customer_id FROM segment_members WHERE segment_id = ? AND exited_release IS NULL)",
+    "rfm_recency": "rfm_recency = ?",
+    "rfm_frequency": "rfm_frequency = ?",
+    "rfm_monetary": "rfm_monetary = ?",
+    "profit_decile": "profit_decile = ?",
+    "profit_known": "(profit_decile IS NOT NULL) = ?",
 }
+_ONCE_MISSING: Final = {
+    "stage": "lifecycle_stage", "rfm": "rfm_segment", "source": "sources", "rfm_recency": "rfm_recency",
+    "rfm_frequency": "rfm_frequency", "rfm_monetary": "rfm_monetary", "profit_decile": "profit_decile",
+    "profit_known": "profit_decile",
+}  # fmt: skip
 
 
 def condition(filters: Filters, as_of: datetime, known: Sequence[str]) -> Condition:
@@ -109,7 +125,7 @@ def condition(filters: Filters, as_of: datetime, known: Sequence[str]) -> Condit
 
 def _column_missing(name: str, known: Sequence[str]) -> bool:
     """Whether a release is too old to have the column of a filter."""
-    needed = {"stage": "lifecycle_stage", "rfm": "rfm_segment", "source": "sources"}.get(name)
+    needed = _ONCE_MISSING.get(name)
     return needed is not None and needed not in known
 
 
@@ -256,13 +272,15 @@ def rule(filters: Filters) -> dict[str, Any]:
             parts.append({"field": "open_tickets", "op": "more_than" if value else "at_most", "value": 0})
         elif name == "consent":
             parts.append(_is(CONSENT + value, "granted"))
+        elif name == "profit_known":
+            parts.append({"field": "profit_decile", "op": "is_known" if value else "is_unknown"})
         else:
-            parts.append(_is(_FIELD_OF[name], value))
+            parts.append(_is(_FIELD_OF.get(name, name), value))
     return {"all": parts}
 
 
 _FIELD_OF: Final = {
-    "stage": "lifecycle_stage", "rfm": "rfm_segment", "country": "country", "anonymous": "is_anonymous",
+    "stage": "lifecycle_stage", "rfm": "rfm_segment", "anonymous": "is_anonymous",
 }  # fmt: skip
 
 

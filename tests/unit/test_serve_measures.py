@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.serve_tools import Served
 from tests.warehouse_tools import event, order, publish_into, table, value, world
 from warehouse.inputs import REDIRECTS
 from warehouse.measures.given import Costs, MeasureInputs
-from warehouse.measures.summaries import TABLES
+from warehouse.measures.summaries import STAGES, TABLES
 
 SUBJECT = "The lamp of Jane Doe is broken"
 
@@ -137,6 +139,41 @@ def test_a_workspace_in_which_nothing_happened_has_pages_all_the_same(tmp_path_f
     for section in SECTIONS:
         assert client.get(f"/marketing{section}").status_code == 200, section
     empty.close()
+
+
+def counted_links(page: str) -> list[tuple[str, int]]:
+    """Return the links of a page into the list of customers, each with the number that stands with it."""
+    links = re.finditer(
+        r'(<th scope="row">)?<a [^>]*href="(/customers\?[^"]+)"[^>]*>(.*?)</a>(.*?)</(?:tr|div)>',
+        page,
+        re.DOTALL,
+    )
+    numbers = ((m[2], re.search(r"\d+", re.sub("<[^>]+>", " ", m[4] if m[1] else m[3]))) for m in links)
+    return [(unescape(address), int(number[0])) for address, number in numbers if number]
+
+
+def test_every_number_of_customers_leads_to_so_many(tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("links")
+    lake = Lake(folder / "workspace")
+    people = range(1, 8)
+    events = [
+        order(f"o{n}-{k}", f"{n}0.00", f"shop:{n}", at=90 * n) for n in people for k in range(n % 3 + 1)
+    ]
+    events.append(event("c", "crm:1", channel="crm"))
+    ids = {f"shop:{n}": f"C{n}" for n in people} | {"crm:1": "C0"}
+    values = [value("crm:1", "full_name", "Jane Doe")]
+    inputs = MeasureInputs(costs=Costs(order=Decimal(4), margin=Decimal("0.5")))
+    publish_into(lake, world(folder / "in", [events], ids, values=values, measures=inputs))
+    shop = Served(lake)
+    client = shop.signed_in("read")
+    for section in ("", "/rfm", "/lifecycle", "/profitability"):
+        links = counted_links(client.get(f"/marketing{section}").text)
+        assert len(links) >= len(STAGES), section
+        for address, number in links:
+            found = re.search(r'class="result-line">\s*(\d+) customer', client.get(address).text)
+            assert found, address
+            assert int(found[1]) == number, address
+    shop.close()
 
 
 def test_with_costs_the_pages_tell_the_profit(tmp_path_factory) -> None:

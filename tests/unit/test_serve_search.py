@@ -141,6 +141,7 @@ def test_filters(served, filters, expected):
     [
         Filters(stage="lead", rfm="champions", channel="web", country="GB", consent="marketing_email"),
         Filters(source="web", anonymous=True, open_tickets=False, seen_days=30),
+        Filters(rfm_recency=5, rfm_frequency=1, rfm_monetary=3, profit_decile=10, profit_known=True),
         Filters(),
     ],
 )
@@ -197,3 +198,14 @@ def test_the_page_follows_its_own_links(served):
     assert "Next 50" in page.text
     link = page.text.split('class="pager"')[1].split('href="')[1].split('"')[0].replace("&amp;", "&")
     assert client.get(link).status_code == 200
+
+
+def test_a_filter_of_an_address_is_applied_named_and_kept_or_said_to_be_unknown(served):
+    client = served.signed_in("read-pii")
+    page = client.get("/customers?rfm_recency=1&profit_decile=2&lifecycle_stage=customer").text
+    assert "0 customers" in page
+    assert 'href="/customers?stage=customer&amp;profit_decile=2"' in page
+    assert '<input type="hidden" name="rfm_recency" value="1">' in page
+    unknown = client.get("/customers?lifecycle=lead").text
+    assert "knows no filter lifecycle" in unknown
+    assert "knows no filter" not in client.get("/customers?rfm_segment=champions&order=new").text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from warehouse import customer_finder, customer_list
 from warehouse.customer_finder import Facets, Found, Question
@@ -26,7 +27,17 @@ router = APIRouter()
 LISTED: Final = "customers.list"
 SEARCHED: Final = "customers.search"
 PERIODS: Final = ((7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "a year"))
+CHIPS: Final = {
+    "rfm_recency": "Recency",
+    "rfm_frequency": "Frequency",
+    "rfm_monetary": "Money",
+    "profit_decile": "Profit decile",
+    "profit_known": "Profit known",
+}
+"""Filters that no select offers: other pages lead here with them."""
+_COLUMNS: Final = {"lifecycle_stage": "stage", "rfm_segment": "rfm"}
 Choice = Annotated[str, Field(max_length=100)]
+Quintile = Annotated[int, Field(ge=1, le=5)]
 
 
 class Asked(BaseModel):
@@ -43,8 +54,19 @@ class Asked(BaseModel):
     open_tickets: bool | None = None
     seen_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     segment: Choice | None = None
+    rfm_recency: Quintile | None = None
+    rfm_frequency: Quintile | None = None
+    rfm_monetary: Quintile | None = None
+    profit_decile: Annotated[int, Field(ge=1, le=10)] | None = None
+    profit_known: bool | None = None
     order: Choice = DEFAULT_ORDER
     after: Choice | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_column(cls, given: Any) -> Any:
+        """Take filters by the names of their columns, too."""
+        return {_COLUMNS.get(name, name): value for name, value in dict(given).items()}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -82,7 +104,8 @@ def listed(
     reader: ReaderDep,
 ) -> HTMLResponse:
     """Show a page of the list."""
-    return _shown(request, asked, "", caller, serving, reader)
+    unknown = sorted(set(request.query_params) - set(Asked.model_fields) - set(_COLUMNS))
+    return _shown(request, asked, "", caller, serving, reader, unknown)
 
 
 @router.post("/customers")
@@ -98,7 +121,13 @@ def searched(
 
 
 def _shown(
-    request: Request, asked: Asked, text: str, caller: Caller, serving: Serving, reader: Reader
+    request: Request,
+    asked: Asked,
+    text: str,
+    caller: Caller,
+    serving: Serving,
+    reader: Reader,
+    unknown: Sequence[str] = (),
 ) -> HTMLResponse:
     order = asked.order
     if ORDERS[order].personal and not caller.sees_personal_data:
@@ -110,7 +139,8 @@ def _shown(
         found = customer_finder.find(connection, facets, question)
     serving.audit(caller, SEARCHED if text else LISTED, reader=reader, rows=len(found.rows))
     template = "_customers.html" if is_fragment(request) else "customers.html"
-    made = page(request, template, caller, **_values(asked, order, text, facets, found, caller))
+    values = _values(asked, order, text, facets, found, caller)
+    made = page(request, template, caller, unknown=[name[:40] for name in unknown[:5]], **values)
     if is_fragment(request) and not asked.after:
         # The address follows the filters, never the text.
         made.headers["HX-Push-Url"] = _address(asked.filters, order)
@@ -131,6 +161,20 @@ def _address(filters: Filters, order: str, after: str | None = None) -> str:
     if after:
         given["after"] = after
     return f"/customers?{urlencode(given)}" if given else "/customers"
+
+
+def _chips(filters: Filters, order: str) -> list[tuple[str, str]]:
+    """Return what the filters without a select say, and the address of the list without each."""
+    given = filters.given()
+    return [
+        (f"{words}: {_said(given[name])}", _address(replace(filters, **{name: None}), order))
+        for name, words in CHIPS.items()
+        if name in given
+    ]
+
+
+def _said(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 Select = tuple[str, str, str, list[tuple[str, str]]]
@@ -169,6 +213,8 @@ def _values(
     return {
         "text": text,
         "filters": _in_address(filters),
+        "chips": _chips(filters, order),
+        "kept": [name for name in CHIPS if name in filters.given()],
         "selects": _selects(facets.choices),
         "order": order,
         "orders": orders,

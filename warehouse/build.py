@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cdp import duck, durable
 from cdp.errors import RunFailedError
+from cdp.identifiers import country
 from cdp.schemas import TIMESTAMP
 from warehouse import inputs as build_inputs
 from warehouse import search_index
@@ -111,6 +112,15 @@ def _select_events(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _map_countries(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define ``country_codes``: what the sources call a country, and its ISO 3166-1 alpha-2 code."""
+    query = "SELECT DISTINCT value FROM input_attributions WHERE attribute = 'country' AND value IS NOT NULL"
+    found = [(text, code) for (text,) in connection.execute(query).fetchall() if (code := country(text))]
+    schema = pa.schema([("text", pa.string()), ("code", pa.string())])
+    rows = [{"text": text, "code": code} for text, code in found]
+    connection.register("country_codes", pa.Table.from_pylist(rows, schema=schema))
+
+
 def _store_events(connection: duckdb.DuckDBPyConnection) -> None:
     rates = "LEFT JOIN day_rates AS rates ON rates.currency = e.currency AND rates.day = e.occurred_at::DATE"
     connection.execute(
@@ -150,6 +160,7 @@ def _fill(
     _select_events(connection)
     _sql(connection, "rates")
     _store_events(connection)
+    _map_countries(connection)
     for name in _STAGES:
         _sql(connection, name)
     search_index.fill(connection)

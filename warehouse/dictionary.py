@@ -30,7 +30,7 @@ street           | VARCHAR       | direct | no  | street and house number
 city             | VARCHAR       | quasi  | no  | town
 region           | VARCHAR       | quasi  | no  | county, state or region
 postcode         | VARCHAR       | quasi  | no  | postcode
-country          | VARCHAR       | none   | no  | country
+country          | VARCHAR       | none   | no  | country: its ISO 3166-1 alpha-2 code where the golden text is a known code or name, else that text (the source's own text: customer_attributions)
 latitude         | DOUBLE        | quasi  | no  | last known position, degrees (WGS 84): of the newest event that has one and was no bot's
 longitude        | DOUBLE        | quasi  | no  | last known position, degrees (WGS 84)
 company          | VARCHAR       | quasi  | no  | company

@@ -273,6 +273,23 @@ class TestGoldenValues:
                 assert one(release, "SELECT birth_date::VARCHAR AS d FROM customers")["d"] == parsed
                 assert one(release, "SELECT value FROM customer_attributions")["value"] == text
 
+    def test_a_country_is_its_code_and_the_attribution_keeps_the_text(self, tmp_path):
+        said = {"GB": "GB", "UK": "GB", "United Kingdom": "GB", " deutschland ": "DE", "Atlantis": "Atlantis"}
+        id_map = {f"web:{n}": f"C{n}" for n in range(len(said) + 1)}
+        texts = [value(f"web:{n}", "country", text) for n, text in enumerate(said)]
+        towns = [value("web:5", "city", "UK")]
+        events = [event(f"{n}", key) for n, key in enumerate(id_map)]
+        inputs = world(tmp_path / "in", [events], id_map, values=texts + towns)
+        with built(inputs, tmp_path / "out") as release:
+            got = rows(release, "SELECT country, city FROM customers ORDER BY customer_id")
+            assert [row["country"] for row in got] == [*said.values(), None]
+            assert got[5]["city"] == "UK"
+            kept = rows(
+                release,
+                "SELECT value FROM customer_attributions WHERE attribute = 'country' ORDER BY customer_id",
+            )
+            assert [row["value"] for row in kept] == list(said)
+
     def test_values_of_the_profile_carry_their_attribution(self, tmp_path):
         inputs = world(
             tmp_path / "in", [[event("1")]], {"web:1": "C1"}, values=[value("web:1", "city", "Leeds")]

@@ -1,7 +1,8 @@
 """How values are written on pages: times in the workspace's zone, money, numbers, events in words.
 
 The filters of the templates: ``when`` (date, time and how long ago), ``ago``, ``day``, ``clock``, ``money``,
-``number``, ``compact``, ``percent``, ``chance``, ``seconds``, ``event_words``, ``channel_words``, ``words``.
+``number``, ``compact``, ``percent``, ``chance``, ``seconds``, ``event_words``, ``channel_words``,
+``country_words``, ``words``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+
+from cdp.identifiers import country_names
 
 NOTHING: Final = "–"
 _SYMBOLS: Final[Mapping[str, str]] = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
@@ -248,6 +251,15 @@ def channel_words(channel: str) -> str:
     return _CHANNELS.get(channel) or words(channel)
 
 
+def country_words(country: str) -> str:
+    """A country's name for its code; what is no code stays.
+
+    >>> country_words("DE"), country_words("Atlantis")
+    ('Germany', 'Atlantis')
+    """
+    return country_names().get(country, country)
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "when": when,
     "ago": ago,
@@ -262,4 +274,5 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "words": words,
     "event_words": event_words,
     "channel_words": channel_words,
+    "country_words": country_words,
 }

@@ -34,9 +34,13 @@ GROUP BY n.customer_no, r.customer_id;
 
 -- In steps, because each join holds one of its sides in memory.
 CREATE TEMP TABLE named_profiles AS
-SELECT p.*, g.* EXCLUDE (customer_id), coalesce(reached.identifier_types, []) AS identifier_types
+SELECT
+    p.*,
+    g.* EXCLUDE (customer_id) REPLACE (coalesce(codes.code, g.country) AS country),
+    coalesce(reached.identifier_types, []) AS identifier_types
 FROM profiles AS p
 LEFT JOIN golden AS g ON g.customer_id = p.customer_id
+LEFT JOIN country_codes AS codes ON codes.text = g.country
 LEFT JOIN (
     SELECT customer_id, list(DISTINCT type ORDER BY type) AS identifier_types FROM customer_identifiers GROUP BY customer_id
 ) AS reached ON reached.customer_id = p.customer_id;

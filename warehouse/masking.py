@@ -106,6 +106,7 @@ _BY_COLUMN: Final[Mapping[tuple[str, str], Treatment]] = {
     ("held_back_evidence", "levels"): Treatment.EVIDENCE,
     # A rule may compare with an e-mail address; what a check observed may be a value.
     ("segments", "rule"): Treatment.EMPTY,
+    ("segments", "name"): Treatment.CONTENT,
     ("segments", "description"): Treatment.CONTENT,
     ("segments", "problem"): Treatment.CONTENT,
     ("quality", "observed"): Treatment.CONTENT,

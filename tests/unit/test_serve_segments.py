@@ -157,6 +157,56 @@ def test_a_rule_is_shown_without_the_personal_values_in_it(ask):
     assert ask("PUT", "/only-ada", json=change, scopes=("segments",)).status_code == 403
 
 
+@pytest.fixture
+def browse(served):
+    """Return a browser in which somebody with these scopes has signed in, and what its forms send along."""
+    from warehouse.serve import sessions
+
+    client, serving = served
+
+    def signed_in(*scopes):
+        key_id = keys.create(serving.store, "marge", scopes, now=NOW)[0]
+        cookie = sessions.begin(serving.store, key_id, NOW)
+        client.cookies.set(sessions.COOKIE, cookie)
+        found = sessions.find(serving.store, cookie, NOW)
+        return client, {"csrf_token": found.csrf_token}
+
+    yield signed_in
+    client.cookies.clear()
+
+
+def test_what_people_wrote_with_a_segment_is_masked_like_other_texts(ask, browse, served):
+    given = {"name": "As ada@mail.example", "description": "or 020 7183 8750", "segment_id": "written"}
+    ask("POST", "", json={**given, "rule": YORK})
+    ask("POST", "", json={"name": "Naming", "rule": {"segment": "written"}})
+    broken = served[1].lake.path("segments/broken/v0001.json")
+    broken.parent.mkdir(parents=True, exist_ok=True)
+    rule = {"all": [{"field": "email", "op": "ada@mail.example", "value": "x"}, {"filed": ["Okafor"]}]}
+    broken.write_text(json.dumps({"name": "broken", "rule": rule}))
+    paths = ("", "/written", "/written/versions", "/naming", "/broken", "/broken/versions", "/broken/members")
+    client, _ = browse("segments")
+    for path in paths:
+        told = ask("GET", path, scopes=("segments",)).text
+        told += client.get(f"/segments{path}", follow_redirects=False).text
+        assert [word for word in ("ada@mail.example", "7183", "Okafor") if word in told] == [], path
+    assert "ada@mail.example" in ask("GET", "/written").text
+    assert client.get("/segments/written/edit").status_code == 403
+    change = {"name": "Mine", "rule": YORK, "version": 1}
+    assert ask("PUT", "/written", json=change, scopes=("segments",)).status_code == 403
+    broken.unlink()
+
+
+def test_the_page_keeps_rules_that_the_caller_cannot_see_as_the_api_does(ask, browse):
+    ask("POST", "", json={"name": "Guarded", "rule": {"all": [ADA]}})
+    client, form = browse("segments")
+    form |= {"name": "hijacked", "description": "", "segment_id": "guarded", "version": "1"}
+    form |= {"0.kind": "group", "0.mode": "all", "0-0.kind": "attribute", "0-0.field": "order_count"}
+    form |= {"0-0.op": "at_least", "0-0.value": "0"}
+    answer = client.post("/segments/save", data=form, follow_redirects=False)
+    assert answer.status_code == 403
+    assert ask("GET", "/guarded").json()["name"] == "Guarded"
+
+
 @pytest.mark.parametrize(
     ("rule", "path", "word"),
     [

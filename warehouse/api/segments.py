@@ -184,14 +184,16 @@ def desk_of(serving: ServingDep, reader: Reader, caller: Caller) -> Iterator[Des
 
 
 def _version(desk: Desk, version: Version) -> SegmentVersion:
+    shown = desk.shown_version(version)
     return SegmentVersion(
-        version=version.number, name=version.name, description=version.description,
-        rule=desk.shown_rule(version.rule), in_words=desk.said(version).flat(), author=version.author,
+        version=version.number, name=shown.name, description=shown.description,
+        rule=dict(shown.rule), in_words=desk.said(version).flat(), author=version.author,
         created_at=version.created_at, archived=version.archived,
     )  # fmt: skip
 
 
-def _summary(segment: Segment, size: int | None) -> dict[str, Any]:
+def _summary(desk: Desk, segment: Segment, size: int | None) -> dict[str, Any]:
+    segment = desk.shown(segment)
     return {
         "segment_id": segment.segment_id,
         "name": segment.name,
@@ -208,7 +210,9 @@ def _detail(desk: Desk, segment: Segment) -> SegmentDetail:
         for one in reading.sizes(desk.connection, segment.segment_id).get(segment.segment_id, ())
     ]
     newest = _version(desk, segment.newest) if segment.newest else None
-    return SegmentDetail(**_summary(segment, sizes[-1].size if sizes else None), newest=newest, sizes=sizes)
+    return SegmentDetail(
+        **_summary(desk, segment, sizes[-1].size if sizes else None), newest=newest, sizes=sizes
+    )
 
 
 @router.get("")
@@ -218,7 +222,7 @@ def listed(serving: ServingDep, reader: ReaderDep, caller: ApiReads) -> Segments
         sizes = reading.sizes(desk.connection)
         found = [
             SegmentSummary(
-                **_summary(one, sizes[one.segment_id][-1].size if one.segment_id in sizes else None)
+                **_summary(desk, one, sizes[one.segment_id][-1].size if one.segment_id in sizes else None)
             )
             for one in desk.catalogue.segments.values()
         ]
@@ -282,7 +286,7 @@ def change(
 ) -> SegmentDetail:
     """Save a new version of a segment; the old ones stay."""
     with desk_of(serving, reader, caller) as desk:
-        _own(desk, desk.catalogue.get(segment_id))
+        desk.need_own(desk.catalogue.get(segment_id))
         desk.rule(given.rule)
         draft = Draft(segment_id, given.name, given.rule, given.description, caller.name)
         return _saved(desk, serving, reader, caller, draft, given.version)
@@ -320,14 +324,6 @@ def _archived(
             raise UsageError(f"No version of the segment {segment_id!r} can be read.")
         draft = Draft(segment_id, newest.name, newest.rule, newest.description, caller.name, archived)
         return _saved(desk, serving, reader, caller, draft, given.version)
-
-
-def _own(desk: Desk, segment: Segment) -> None:
-    """Who may not see a rule's values cannot keep them either: they may not change it."""
-    if segment.newest and desk.shown_rule(segment.newest.rule) != segment.newest.rule:
-        raise NotForYouError(
-            "The rule of this segment asks about personal data, which the scope 'read-pii' may."
-        )
 
 
 def _saved(

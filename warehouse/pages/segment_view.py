@@ -109,9 +109,9 @@ class Builder:
     def segments(self, draft: Draft) -> Sequence[Option]:
         """Return the segments that may be named, and the one that is."""
         found = [
-            Option(one, self.desk.catalogue.segments[one].name)
-            for one in self.desk.rules
-            if one != self.segment_id
+            Option(one, name)
+            for one, name in self.desk.names.items()
+            if one in self.desk.rules and one != self.segment_id
         ]
         chosen = draft.one("segment")
         known = {option.value for option in found}

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
@@ -63,7 +63,10 @@ def listed(request: Request, serving: ServingDep, reader: ReaderDep, caller: Pag
     with desk_of(serving, reader, caller) as desk:
         sizes = reading.sizes(desk.connection)
         total = desk.count(desk.rule({"all": []}))
-        found = [_listed(one, sizes.get(one.segment_id, ())) for one in desk.catalogue.segments.values()]
+        found = [
+            _listed(desk.shown(one), sizes.get(one.segment_id, ()))
+            for one in desk.catalogue.segments.values()
+        ]
     order = sorted(found, key=lambda one: (one.segment.is_archived, one.segment.name.lower()))
     return page(request, "segments.html", caller, segments=order, total=total)
 
@@ -115,7 +118,9 @@ def edit(
         segment = desk.catalogue.get(segment_id)
         newest = segment.newest
         if newest is None:
-            raise UsageError(f"No version of the segment {segment_id!r} can be read. {segment.problem}")
+            problem = desk.shown(segment).problem
+            raise UsageError(f"No version of the segment {segment_id!r} can be read. {problem}")
+        desk.need_own(segment)
         problem = segment.problem
         try:
             draft = segment_form.draft_of(desk.rule(newest.rule))
@@ -156,10 +161,16 @@ def build(
             answer = page(request, "_segment_builder.html", caller, builder=builder)
             answer.headers["HX-Trigger"] = json.dumps({"rule-changed": ""})
             return answer
-        segment = desk.catalogue.segments.get(given["segment_id"])
+        segment = _standing(desk, given)
         return page(
             request, "segment_edit.html", caller, builder=builder, given=given, segment=segment, problem=None
         )
+
+
+def _standing(desk: Desk, given: Mapping[str, str]) -> Segment | None:
+    """Return the segment that a form is about, as the caller may see it."""
+    standing = desk.catalogue.segments.get(given["segment_id"])
+    return desk.shown(standing) if standing else None
 
 
 def _read(desk: Desk, draft: segment_form.Draft) -> Node | None:
@@ -220,6 +231,8 @@ def save(
     given = _given(items)
     draft = segment_form.from_items(items)
     with desk_of(serving, reader, caller) as desk:
+        if standing := desk.catalogue.segments.get(given["segment_id"]):
+            desk.need_own(standing)
         rule = segment_form.rule_of(draft, desk.fields)
         problem: CdpError | None = None
         try:
@@ -232,7 +245,7 @@ def save(
         except (UsageError, ConflictError) as error:
             problem = error
         builder = Builder(desk, reader.version, draft, given["segment_id"] or None)
-        segment = desk.catalogue.segments.get(given["segment_id"])
+        segment = _standing(desk, given)
         status = 409 if isinstance(problem, ConflictError) else 422
         return page(
             request, "segment_edit.html", caller, status=status, builder=builder, given=given, segment=segment,
@@ -276,7 +289,7 @@ def one(
         counted = desk.count(rule) if rule else None
         rows = desk.sample(rule, SAMPLE) if rule else []
         values: dict[str, Any] = {
-            "segment": segment,
+            "segment": desk.shown(segment),
             "said": desk.said(segment.newest) if segment.newest else None,
             "sizes": sizes[::-1][:_RELEASES_SHOWN],
             "spec": chart(sizes),
@@ -295,9 +308,11 @@ def _versions(desk: Desk, segment: Segment) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
     before = None
     for version in segment.versions:
-        what = changes(before, version, desk.teller) if before else [desk.said(version).flat()]
-        told.append({"version": version, "changes": what})
-        before = version
+        # Its words hide values themselves: they are made from the rule as it is.
+        shown = replace(desk.shown_version(version), rule=version.rule)
+        what = changes(before, shown, desk.teller) if before else [desk.said(version).flat()]
+        told.append({"version": shown, "changes": what})
+        before = shown
     return told[::-1]
 
 

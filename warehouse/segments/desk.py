@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cdp.errors import UsageError
 from cdp.lake import Lake
 from cdp.masking import HIDDEN
+from warehouse import masking
 from warehouse.segments import evaluate, files
 from warehouse.segments.fields import Fields, fields_of
 from warehouse.segments.files import Catalogue, Segment, Version
@@ -57,7 +58,7 @@ class Desk:
         """Return the rule of a segment in use. Raises :class:`UsageError` where it has a problem or is archived."""
         node = self.rules.get(segment.segment_id)
         if node is None:
-            state = segment.problem or "It is archived."
+            state = self.shown(segment).problem or "It is archived."
             raise UsageError(f"The segment {segment.segment_id!r} cannot be used. {state}")
         return node
 
@@ -78,8 +79,39 @@ class Desk:
     @property
     def teller(self) -> Teller:
         """Says rules to this caller."""
-        names = {one: segment.name for one, segment in self.catalogue.segments.items()}
-        return Teller(self.fields, names, personal=self.personal)
+        return Teller(self.fields, self.names, personal=self.personal)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names of the segments by id, as this caller may see them."""
+        return {one: self.shown(segment).name for one, segment in self.catalogue.segments.items()}
+
+    def shown(self, segment: Segment) -> Segment:
+        """Return a segment as this caller may see it: what people wrote may hold personal data."""
+        if self.personal:
+            return segment
+        # What follows the first line quotes the rule.
+        problem = segment.problem.splitlines()[0] if segment.problem else None
+        told = masking.row("segments", {"problem": problem})
+        return replace(segment, versions=tuple(map(self.shown_version, segment.versions)), **told)
+
+    def shown_version(self, version: Version) -> Version:
+        """Return a version as this caller may see it; a rule that nobody can read shows nothing of itself."""
+        if self.personal:
+            return version
+        texts = masking.row("segments", {"name": version.name, "description": version.description})
+        try:
+            parse(version.rule, self.fields)
+            rule = self.shown_rule(version.rule)
+        except RuleError:
+            rule = {}
+        return replace(version, **texts, rule=rule)
+
+    def need_own(self, segment: Segment) -> None:
+        """Raise :class:`NotForYouError` where this caller does not see all of a segment: they cannot keep it either."""
+        if segment.newest and self.shown_version(segment.newest) != segment.newest:
+            text = "The rule, name or description of this segment holds personal data"
+            raise NotForYouError(f"{text}, which the scope 'read-pii' may change.")
 
     def said(self, version: Version) -> Said:
         """Return the rule of a version in words."""

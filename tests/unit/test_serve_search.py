@@ -187,6 +187,13 @@ def test_the_page_lists_and_finds(served):
     )
 
 
+@pytest.mark.parametrize("text", [" ", "   \t", "\u200b \x00"])
+def test_a_text_of_spaces_is_none(served, text):
+    client = served.signed_in("read-pii")
+    answer = client.post("/customers", data={"csrf_token": served.csrf(client), "text": text})
+    assert (answer.status_code, "74 customers" in answer.text) == (200, True)
+
+
 def test_a_text_without_its_token_is_refused(served):
     assert served.signed_in("read").post("/customers", data={"text": "jane"}).status_code == 403
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from warehouse import customer_finder, customer_list
+from warehouse import customer_finder, customer_list, search
 from warehouse.customer_finder import Facets, Found, Question
 from warehouse.customer_list import DEFAULT_ORDER, ORDERS, Choices, Filters
 from warehouse.pages import shown
@@ -129,7 +129,7 @@ def _shown(
     reader: Reader,
     unknown: Sequence[str] = (),
 ) -> HTMLResponse:
-    order = asked.order
+    text, order = search.clean(text), asked.order
     if ORDERS[order].personal and not caller.sees_personal_data:
         order = DEFAULT_ORDER
     personal = caller.sees_personal_data

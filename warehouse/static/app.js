@@ -36,6 +36,11 @@
   });
   document.addEventListener("htmx:error", () => toast("The server does not answer. Try again in a moment.", "bad"));
 
+  document.addEventListener("htmx:after:request", (event) => {
+    if (event.detail?.ctx?.response?.status >= 400) return;
+    for (const shown of document.querySelectorAll(".toast-bad:not(.toast-stays)")) shown.remove();
+  });
+
   // Buttons that open and close a dialog: data-opens names it, data-closes closes the one around.
   document.addEventListener("click", (event) => {
     const opener = event.target.closest?.("[data-opens]");

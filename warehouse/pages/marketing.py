@@ -56,7 +56,7 @@ def overview(request: Request, caller: PageReads, reader: ReaderDep) -> HTMLResp
         values = {
             "stages": summaries.stages(connection),
             "months": _lifecycle_chart(summaries.read(connection, "lifecycle_months"), "standing"),
-            "campaigns": _ordered(summaries.read(connection, "campaigns"), "orders", down=True)[:6],
+            "campaigns": _ordered(summaries.read(connection, "campaigns"), "revenue", down=True)[:6],
             "channels": [r for r in summaries.read(connection, "channel_responses") if r["month"] is None],
             "profit": summaries.rows(connection, "SELECT * FROM profitability WHERE dimension = 'all'"),
         }
@@ -261,6 +261,7 @@ def profitability(request: Request, caller: PageReads, reader: ReaderDep) -> HTM
     """Show what customers bring and cost."""
     with reader.connection() as connection:
         about, found = _about(connection), summaries.read(connection, "profitability")
+        everybody = sum(summaries.stages(connection).values())
     parts: dict[str, list[Row]] = {}
     for row in found:
         parts.setdefault(row["dimension"], []).append(row)
@@ -284,5 +285,5 @@ def profitability(request: Request, caller: PageReads, reader: ReaderDep) -> HTM
     }
     return _page(
         request, "profitability", caller, reader, about=about, parts_of=parts, chart=chart,
-        costs=request.app.state.serving.settings.costs,
+        everybody=everybody, costs=request.app.state.serving.settings.costs,
     )  # fmt: skip

@@ -153,6 +153,8 @@ def clock(value: Any) -> Markup | str:
 def money(value: Any, currency: str | None = None) -> str:
     """An amount with its currency.
 
+    >>> money(Decimal("-0.004"), "GBP")  # what is written as nothing has no sign
+    '£0.00'
     >>> money(Decimal("1234.5"), "GBP"), money(12, "CHF"), money(-3, "EUR"), money(None, "GBP")
     ('£1,234.50', '12.00 CHF', '−€3.00', '–')
     """
@@ -160,7 +162,7 @@ def money(value: Any, currency: str | None = None) -> str:
         return NOTHING
     amount = Decimal(str(value))
     digits = f"{abs(amount):,.{0 if currency in _WHOLE else 2}f}"
-    sign = "−" if amount < 0 else ""
+    sign = "−" if amount < 0 and digits.strip("0.,") else ""
     symbol = _SYMBOLS.get(currency or "")
     return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency or ''}".rstrip()
 
@@ -194,8 +196,17 @@ def percent(value: Any, places: int = 0) -> str:
 
     >>> percent(0.1234), percent(0.1234, 1)
     ('12%', '12.3%')
+    >>> percent(0.001), percent(0), percent(0.9999), percent(1)  # somebody is not nobody, most are not all
+    ('<1%', '0%', '>99%', '100%')
     """
-    return NOTHING if value is None else f"{value:.{places}%}"
+    if value is None:
+        return NOTHING
+    text, least = f"{abs(value):.{places}%}", 10**-places
+    if value and not text.strip("0.%"):
+        return f"<{least:.{places}f}%"
+    if 0 < value < 1 and text == f"{1:.{places}%}":
+        return f">{100 - least:.{places}f}%"
+    return f"{value:.{places}%}"
 
 
 def chance(value: float | None) -> str:

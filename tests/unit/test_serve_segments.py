@@ -12,10 +12,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from cdp.lake import Lake
+from cdp.ledger import Ledger
 from cdp.settings import load
 from connectors.registry import names
 from tests.segment_tools import keep_segment
 from tests.warehouse_tools import NOW, event, order, publish_into, value, world
+from warehouse.audiences import shares
 from warehouse.segments import files
 from warehouse.segments.fields import known_fields
 from warehouse.segments.schema import schema
@@ -311,17 +313,35 @@ def test_the_published_schema_says_what_the_parser_says(ask):
         assert not check.is_valid({"rule": rule}), rule
 
 
-def test_members_are_downloaded_as_csv_without_formulas(served):
-    from warehouse.serve import sessions
-
-    client, serving = served
-    key_id = keys.create(serving.store, "marge", ("admin",), now=NOW)[0]
-    client.cookies.set(sessions.COOKIE, sessions.begin(serving.store, key_id, NOW))
+def test_members_are_downloaded_as_csv_without_formulas(browse):
+    client, _ = browse("admin")
     answer = client.get("/segments/yorkers/members.csv")
-    client.cookies.clear()
     assert answer.headers["content-disposition"] == 'attachment; filename="yorkers.csv"'
     lines = list(csv.DictReader(io.StringIO(answer.text)))
     assert [(line["customer_id"], line["full_name"]) for line in lines] == [
         ("C1", "Ada Okafor"),
         ("C3", "'=cmd()"),
     ]
+
+
+def test_members_leave_for_who_may_export_and_are_in_the_share_log(browse, served):
+    def logged():
+        with Ledger(served[1].lake.ledger_path) as ledger:
+            return shares.read(ledger, "yorkers")
+
+    before = len(logged())
+    client, _ = browse("read-pii")
+    assert client.get("/segments/yorkers/members.csv").status_code == 403
+    assert "members.csv" not in client.get("/segments/yorkers").text
+    assert len(logged()) == before
+    client, _ = browse("segments")
+    answer = client.get("/segments/yorkers/members.csv")
+    assert (answer.status_code, "Okafor" in answer.text) == (200, False)
+    share, *others = logged()
+    assert len(others) == before
+    assert (share.kind, share.purpose, share.segment, share.rows) == (
+        "download members",
+        "internal",
+        "yorkers",
+        2,
+    )

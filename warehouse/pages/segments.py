@@ -13,8 +13,11 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from cdp.errors import CdpError, ConflictError, UsageError
+from cdp.ledger import Ledger
+from cdp.settings.exporting import INTERNAL
 from warehouse import masking
 from warehouse.api.segments import desk_of
+from warehouse.audiences import shares
 from warehouse.formats import escaped_text
 from warehouse.pages import segment_form
 from warehouse.pages.segment_view import Builder, chart, paths
@@ -332,13 +335,21 @@ def archive(
 
 
 @router.get("/{segment_id}/members.csv")
-def download(segment_id: SegmentId, serving: ServingDep, reader: ReaderDep, caller: PageReads) -> Response:
-    """Return the members as CSV, for use inside the house; without ``read-pii`` they come masked."""
+def download(segment_id: SegmentId, serving: ServingDep, reader: ReaderDep, caller: PageSegments) -> Response:
+    """Return the members as CSV, for use inside the house; without ``read-pii`` they come masked.
+
+    What leaves stands in the share log, as every other download does.
+    """
     with desk_of(serving, reader, caller) as desk:
         rule = desk.usable(desk.catalogue.get(segment_id))
         ids = desk.members(rule)
     serving.spend_rows(caller, len(ids))
     serving.audit(caller, "export.download", segment_id, reader=reader, rows=len(ids))
+    sent = shares.Sent(
+        segment_id, "download", "download members", INTERNAL, None, segment_id, reader.version, caller.name
+    )
+    with Ledger(serving.lake.ledger_path) as ledger:
+        shares.once(ledger, sent, rows=len(ids), now=serving.now())
     headers = {
         "Content-Disposition": f'attachment; filename="{segment_id}.csv"',
         "Cache-Control": "private, no-store",

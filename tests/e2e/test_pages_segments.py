@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -125,3 +126,21 @@ def test_the_builder_fits_small_and_large_screens(pages: Pages, width):
         ".map(e => e.tagName + '.' + e.className + '#' + e.id).slice(0, 9)"
     )
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), wide
+
+
+def test_a_session_that_ends_takes_no_rule_with_it(pages: Pages):
+    page = pages.open("/segments/new")
+    page.get_by_role("textbox", name="Name", exact=True).fill("Kept")
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="+ Attribute", exact=True).click()
+    expect(page.get_by_role("link", name="Sign in in another tab")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("Kept")
+    assert page.url.endswith("/segments/new")
+    again: list[Any] = [{**one, "value": pages.site.session()} for one in cookies]
+    page.context.add_cookies(again)
+    page.evaluate("() => { window.dispatchEvent(new Event('focus')); }")
+    expect(page.get_by_text("You are signed in")).to_be_visible()
+    page.get_by_role("button", name="+ Attribute", exact=True).click()
+    expect(page.get_by_role("group", name="Condition 1")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("Kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -202,9 +203,20 @@ def test_a_sign_in_leads_to_no_other_site(served, onward):
     assert "evil" not in client.get("/sign-in", params={"next": onward}).text
 
 
-def test_htmx_is_told_to_go_to_the_sign_in_page(served):
+def test_htmx_is_told_to_leave_the_page_as_it_is(served):
     answer = served.client().get("/keys", headers={"hx-request": "true"})
-    assert (answer.status_code, answer.headers["hx-redirect"], answer.text) == (401, "/sign-in", "")
+    assert (answer.status_code, answer.headers["hx-reswap"], answer.text) == (401, "none", "")
+    assert "hx-redirect" not in answer.headers
+
+
+def test_a_sign_in_leads_on_with_the_query(served):
+    client = served.client()
+    door = client.get("/keys?new=a%20b&c=d").headers["location"]
+    assert door == "/sign-in?next=/keys%3Fnew%3Da%2520b%26c%3Dd"
+    onward = client.get(door).text.split('name="next" value="')[1].split('"')[0]
+    data = {"key": served.key("admin"), "next": unescape(onward)}
+    assert client.post("/sign-in", data=data).headers["location"] == "/keys?new=a%20b&c=d"
+    assert served.client().get(f"/keys?x={'a' * 2_000}").headers["location"] == "/sign-in?next=/keys"
 
 
 def test_attempts_to_sign_in_are_counted_by_address(served):

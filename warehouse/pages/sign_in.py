@@ -11,7 +11,7 @@ from warehouse.pages.templating import page
 from warehouse.serve import keys, limits, sessions
 from warehouse.serve.access import PageReads, ServingDep, is_https, is_own_path, session_token
 from warehouse.serve.context import Serving
-from warehouse.serve.failures import LOG
+from warehouse.serve.failures import LOG, LONGEST_ONWARD
 
 router = APIRouter()
 START = "/"
@@ -40,7 +40,7 @@ def by_key(
     request: Request,
     key: Annotated[str, Form(max_length=200)],
     serving: ServingDep,
-    next: Annotated[str, Form(max_length=2_000)] = START,
+    next: Annotated[str, Form(max_length=LONGEST_ONWARD)] = START,
 ) -> Response:
     """Sign in with an API key."""
     address = _check_attempts(request, serving)

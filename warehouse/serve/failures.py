@@ -22,6 +22,8 @@ from warehouse.serve.problems import Problem
 LOG: Final = logging.getLogger("cdp.serve")
 _MOST_FRAMES: Final = 12
 LOGGED: Final = "logged"
+LONGEST_ONWARD: Final = 2_000
+"""Characters of an address that a sign-in leads on to."""
 
 
 class ProblemResponse(JSONResponse):
@@ -65,8 +67,11 @@ async def answer(request: Request, problem: Problem) -> Response:
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     del error
     if is_fragment(request):
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
-    path = request.url.path
+        # The page stays, with what was entered: app.js says where to sign in.
+        return Response(status_code=401, headers={"HX-Reswap": "none"})
+    path, query = request.url.path, request.url.query
+    if query and len(path) + len(query) < LONGEST_ONWARD:
+        path = f"{path}?{query}"
     goes_on = request.method == "GET" and path != "/" and is_own_path(path)
     return RedirectResponse(f"/sign-in?next={quote(path)}" if goes_on else "/sign-in", 303)
 

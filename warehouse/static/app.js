@@ -25,12 +25,39 @@
     document.getElementById("toasts").append(shown);
     setTimeout(() => shown.remove(), kind === "bad" ? 12000 : 5000);
   };
+  // A session that ended takes nothing that was entered with it: whoever signs in elsewhere goes on here.
+  let door = null;
+  const askToSignIn = () => {
+    if (door) return;
+    door = document.createElement("p");
+    door.className = "toast-line toast-bad toast-stays";
+    const link = document.createElement("a");
+    Object.assign(link, { href: "/sign-in", target: "_blank", textContent: "Sign in in another tab" });
+    door.append("Your session has ended. What you entered is still here. ", link, ", then come back.");
+    document.getElementById("toasts").append(door);
+  };
+  const renew = async () => {
+    if (!door || document.visibilityState !== "visible") return;
+    const answer = await fetch("/", { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const token = fresh.querySelector("[name=csrf_token]")?.value;
+    if (!token) return;
+    for (const field of document.querySelectorAll("[name=csrf_token]")) field.value = token;
+    document.body.setAttribute("hx-headers:inherited", JSON.stringify({ "x-csrf-token": token }));
+    door?.remove();
+    door = null;
+    toast("You are signed in: go on.");
+  };
+  window.addEventListener("focus", renew);
+  document.addEventListener("visibilitychange", renew);
+
   document.addEventListener("toast", (event) => {
     toast(typeof event.detail === "string" ? event.detail : (event.detail?.value ?? ""), "good");
   });
   document.addEventListener("htmx:response:error", (event) => {
     const status = event.detail?.ctx?.response?.status;
-    if (status === 401) location.assign("/sign-in");
+    if (status === 401) askToSignIn();
     else toast(status === 403 ? "You may not do this, or the page is out of date: load it again."
       : "That did not work. Try again, or load the page again.", "bad");
   });

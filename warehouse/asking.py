@@ -23,7 +23,7 @@ from cdp import duck
 from cdp.errors import RunFailedError, UsageError
 from warehouse import answers, sandbox
 from warehouse.formats import StreamFormat, write
-from warehouse.sandbox import Limits, Stop
+from warehouse.sandbox import Limits, QueryFailedError, Stop
 from warehouse.serve.context import Serving
 from warehouse.serve.problems import TooManyError
 from warehouse.serve.releases import Reader
@@ -149,6 +149,8 @@ def first_rows(question: Question, most: int, stop: Stop) -> Answered:
     taken: list[list[str]] = []
     database = question.database
     with _told(), SLOTS.taken(question.caller.key_id, stop):
+        # Before it runs: what a query that fails says may leave, too.
+        question.audit("sql.run")
         began = time.monotonic()
         with sandbox.run(database, question.text, question.limits, stop) as answer:
             schema = answer.schema
@@ -159,7 +161,7 @@ def first_rows(question: Question, most: int, stop: Stop) -> Answered:
         seconds = time.monotonic() - began
     shown = taken[:most]
     question.serving.spend_rows(question.caller, len(shown))
-    question.audit("sql.run", len(shown))
+    question.audit("sql.sent", len(shown))
     right = frozenset(at for at, field in enumerate(schema) if answers.is_number(field.type))
     return Answered(tuple(schema.names), right, tuple(shown), len(taken) > most, seconds)
 
@@ -173,6 +175,10 @@ def _told() -> Iterator[None]:
         raise UsageError(
             error.message, hint="`SHOW TABLES` and `DESCRIBE customers` list the names."
         ) from None
+    except QueryFailedError as error:
+        # No more than the kind: the rest may quote values, which no limit of rows and no count would know of.
+        hint = "Its values do not fit: try_cast gives NULL where a text is no number or day."
+        raise UsageError(f"The query failed: {error.kind}.", hint=hint) from None
     except RunFailedError as error:
         hint = "Ask for less: fewer rows or columns, a customer_id, a span of occurred_at."
         raise UsageError(error.message, hint=hint) from None

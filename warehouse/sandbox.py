@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _CHILD: Final = Path(__file__).with_name("sandbox_child.py")
 _GIB: Final = 2**30
+_KIND: Final = re.compile(r"[A-Z][A-Za-z ]{0,40} Error\b")
 _COPY_BYTES: Final = 1 << 16
 
 
@@ -124,6 +126,15 @@ class _Child:
         return _error(said.get("kind"), said.get("message", ""), status, self.limits, late=self.late)
 
 
+class QueryFailedError(RunFailedError):
+    """A query failed while it ran. What DuckDB says of it may quote values of the rows."""
+
+    def __init__(self, said: str) -> None:
+        kind = _KIND.match(said)
+        self.kind = kind[0] if kind else "an error"
+        super().__init__(f"The query failed: {said}")
+
+
 def _error(kind: str | None, message: str, status: int, limits: Limits, *, late: bool) -> CdpError:
     if kind == "usage":
         hint = "`cdp sql 'SHOW TABLES'` and `cdp sql 'DESCRIBE customers'` list the names."
@@ -139,7 +150,7 @@ def _error(kind: str | None, message: str, status: int, limits: Limits, *, late:
             hint="Ask for fewer rows or columns; for whole tables use `cdp export`.",
         )
     if kind == "failed":
-        return RunFailedError(f"The query failed: {message.strip()}")
+        return QueryFailedError(message.strip())
     return RunFailedError(
         "The query's process died: it used too much memory, or something that is not supported.",
         hint="Ask for less; for whole tables use `cdp export`.",

@@ -168,6 +168,24 @@ def test_the_audit_log_keeps_a_digest_and_the_rows_and_not_the_query(served):
     assert EMAIL not in texts(served.serving.store.rows("SELECT * FROM audit"))
 
 
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("SELECT error(string_agg(email, ',')) FROM customers", "Invalid Input Error"),
+        ("SELECT email::INTEGER FROM customers WHERE email IS NOT NULL", "Conversion Error"),
+    ],
+)
+def test_a_query_that_fails_is_written_down_and_quotes_no_values(served, query, kind):
+    before = len(audit(served))
+    told = ask(served.with_key("read-pii"), query).text
+    client = served.signed_in("read-pii")
+    given = {"query": query, "csrf_token": served.csrf(client)}
+    shown = client.post("/sql", data=given, headers={"hx-request": "true"}).text
+    assert [EMAIL in told, EMAIL in shown] == [False, False]
+    assert [kind in told, kind in shown] == [True, True]
+    assert [line[0] for line in audit(served)[before:]] == ["sql.run", "sql.run"]
+
+
 def test_a_long_query_keeps_nobody_waiting(served):
     client, other = served.with_key("read"), served.with_key("read")
     began = time.monotonic()

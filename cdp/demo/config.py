@@ -122,7 +122,8 @@ exports:
   customers: {{dataset: customers, format: parquet, purpose: internal}}
   ads: {{dataset: customers, format: csv, purpose: marketing, min_probability: 0.95}}
 
-release: {{keep: 2, masked: false}}
+# A second copy without personal data: for BI tools, and for SQL with a key that may not see them.
+release: {{keep: 2, masked: true}}
 
 # The orders here span six weeks: who has not bought for two of them is lapsing, for five has lapsed.
 lifecycle: {{lapsing: 14d, lapsed: 35d}}

@@ -62,7 +62,6 @@ def test_an_answer_is_taken_away_as_a_file(pages: Pages) -> None:
 def test_without_read_pii_the_page_says_how_to_have_a_masked_copy(pages: Pages) -> None:
     page = pages.open("/sql", scopes=("read",))
     page.get_by_text("this release has no masked copy").wait_for()
-    page.get_by_role("button", name="Run").click()
-    page.get_by_role("alert").wait_for()
-    assert "no masked copy" in page.get_by_role("alert").inner_text()
+    for name in ("Run", "Download CSV", "Download Parquet"):
+        assert page.get_by_role("button", name=name).is_disabled()
     assert_accessible(page)

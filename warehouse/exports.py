@@ -209,9 +209,13 @@ def dataset_of(wanted: Export) -> Dataset:
 _NOT_DEFINING: Final = ("schedule", "destination")
 
 
-def definition(ledger: Ledger, wanted: Export) -> dict[str, Any]:
-    """Return what decides what an export of one release holds, as its manifest keeps it."""
-    listed = suppression.digest(ledger) if wanted.purpose != INTERNAL else None
+def definition(ledger: Ledger, wanted: Export, suppressed: Suppressed | None = None) -> dict[str, Any]:
+    """Return what decides what an export of one release holds, as its manifest keeps it.
+
+    ``suppressed``: the suppression list that was asked; None: as it stands now.
+    """
+    asked = load(ledger) if suppressed is None else suppressed
+    listed = suppression.digest(asked) if wanted.purpose != INTERNAL else None
     given = {name: value for name, value in asdict(wanted).items() if name not in _NOT_DEFINING}
     return {
         **given,
@@ -250,7 +254,9 @@ def _write(
 ) -> dict[str, Any]:
     """Write the folder of an export and return its manifest."""
     with durable.atomic_directory(folder) as target, spilling(release, target / "spill") as connection:
-        rows = select_rows(connection, wanted, load(ledger))
+        # The list is read once: who comes on it while this is written makes the manifest an old one.
+        suppressed = load(ledger)
+        rows = select_rows(connection, wanted, suppressed)
         data = [target / f"{wanted.dataset}.{into}" for into in wanted.tables]
         for path, into in zip(data, wanted.tables, strict=True):
             write(connection, "exported", path, into)
@@ -278,7 +284,7 @@ def _write(
         manifest = {
             "export": wanted.name,
             "dataset": wanted.dataset,
-            "definition": definition(ledger, wanted),
+            "definition": definition(ledger, wanted, suppressed),
             "schema_version": SCHEMA,
             "release": release.version,
             "previous_release": previous[0] if previous else None,

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from cdp import suppression
 from cdp.identifiers import GLOBAL_NAMESPACE, normalise_array
 
 if TYPE_CHECKING:
     import duckdb
 
-    from cdp.ledger import Ledger
     from cdp.suppression import Suppressed
 
 _IDENTIFIERS = """
@@ -23,9 +21,9 @@ FROM customer_identifiers WHERE type IN (SELECT unnest($types)) GROUP BY ALL
 _GOLDEN = "SELECT customer_id, email, phone FROM customers"
 
 
-def digest(ledger: Ledger) -> str | None:
+def digest(suppressed: Suppressed) -> str | None:
     """Return what differs whenever others are on the list; None while nobody is."""
-    hashes = suppression.load(ledger).hashes
+    hashes = suppressed.hashes
     return hashlib.sha256(b"".join(sorted(hashes))).hexdigest()[:16] if hashes else None
 
 

@@ -296,6 +296,55 @@ def test_the_list_of_today_counts_in_the_middle_of_a_delivery(lake, tmp_path):
         assert not any(c["key"] == "C7" for request in server.requests for c in request.changes)
 
 
+def test_who_is_suppressed_while_a_delivery_ends_is_taken_back_by_the_next(lake, tmp_path):
+    publish_into(lake, people(tmp_path / "a"))
+
+    def late(name):
+        if name == "ledger end delivery" and not done:
+            done.append(name)
+            suppress(lake, "email:3@mail.example")
+
+    done: list[str] = []
+    with receiving() as server:
+        wanted = to(server)
+        with durable.crash_hook(late):
+            assert run(lake, wanted).complete
+        assert done
+        assert not run(lake, wanted).repeated
+        assert "C3" not in server.audience
+
+
+def test_a_batch_is_not_tried_again_for_those_who_were_suppressed_while_it_waited(lake, tmp_path):
+    publish_into(lake, people(tmp_path / "a"))
+
+    class Ticking(Ticks):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            suppress(lake, "email:1@mail.example")
+
+    with receiving(lambda server, _: Reply(503) if len(server.requests) == 1 else None) as server:
+        assert run(lake, to(server), Ticking()).complete
+        told = [(c["op"], c["key"]) for request in server.requests[1:] for c in request.changes]
+        assert ("added", "C1") not in told
+        assert sorted(server.audience) == ["C2", "C3", "C4", "C5", "C6", "C7"]
+
+
+def test_halves_of_a_batch_leave_out_those_who_were_suppressed_since(lake, tmp_path):
+    publish_into(lake, people(tmp_path / "a"))
+
+    def fault(server, _request):
+        if len(server.requests) > 1:
+            return None
+        suppress(lake, "email:5@mail.example")
+        return Reply(413)
+
+    with receiving(fault) as server:
+        assert run(lake, to(server, batch_rows=7)).complete
+        told = [(c["op"], c["key"]) for request in server.requests[1:] for c in request.changes]
+        assert ("added", "C5") not in told
+        assert sorted(server.audience) == ["C1", "C2", "C3", "C4", "C6", "C7"]
+
+
 def test_a_batch_that_was_cut_off_is_not_sent_again_for_those_who_were_suppressed_since(lake, tmp_path):
     publish_into(lake, people(tmp_path / "a"))
     silent = [True]

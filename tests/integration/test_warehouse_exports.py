@@ -28,6 +28,7 @@ from tests.warehouse_tools import (
     value,
     world,
 )
+from warehouse import exports, formats
 from warehouse.exports import LATEST, Export, choose, export
 from warehouse.inputs import ATTRIBUTIONS, REDIRECTS
 from warehouse.release import current
@@ -289,6 +290,22 @@ class TestSuppression:
         self.suppress(lake, entry)
         assert self.exported(lake, release)[0] == left
         assert self.exported(lake, release, replace(ALL, formats=("parquet",)))[0] == ["C1", "C2", "C3"]
+
+    def test_who_is_put_on_the_list_while_files_are_written_leaves_them_next(
+        self, lake, tmp_path, monkeypatch
+    ):
+        release = self.release(lake, tmp_path / "in")
+
+        def meanwhile(*given):
+            formats.write(*given)
+            self.suppress(lake, "email:ann@mail.example")
+
+        monkeypatch.setattr(exports, "write", meanwhile)
+        assert self.exported(lake, release)[0] == ["C1", "C2", "C3"]
+        monkeypatch.undo()
+        with Ledger(lake.ledger_path) as ledger:
+            assert not exports.is_done(lake, ledger, release, self.WANTED)
+        assert self.exported(lake, release)[0] == ["C2", "C3"]
 
     def test_who_is_put_on_the_list_leaves_what_was_exported_before_and_its_feed_says_so(
         self, lake, tmp_path

@@ -7,6 +7,7 @@ word on each key counts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from cdp.lake import Lake
+    from cdp.suppression import Suppressed
     from warehouse.release import Release
 
 _FIRST_WAIT: Final = 0.5
@@ -108,9 +110,12 @@ def outbox_of(ledger: Ledger, wanted: Export) -> Outbox:
     return Outbox(ledger, destination_id(wanted.name, target(wanted).url), wanted.name)
 
 
-def mark(ledger: Ledger, release: Release, wanted: Export) -> str:
-    """Return what stands for having delivered this release, as the export is defined now."""
-    text = json.dumps([definition(ledger, wanted), target(wanted).body], sort_keys=True)
+def mark(ledger: Ledger, release: Release, wanted: Export, suppressed: Suppressed | None = None) -> str:
+    """Return what stands for having delivered this release, as the export is defined now.
+
+    ``suppressed``: the suppression list that was asked; None: as it stands now.
+    """
+    text = json.dumps([definition(ledger, wanted, suppressed), target(wanted).body], sort_keys=True)
     return f"{release.version} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -149,6 +154,10 @@ def deliver(  # noqa: PLR0913 - a delivery's parts, by name
         sender.close()
 
 
+class _ListChangedError(Exception):
+    """The suppression list is another one now: nothing more may leave by this plan."""
+
+
 class _Delivery:
     """One run of one destination."""
 
@@ -170,6 +179,8 @@ class _Delivery:
         self.counts = {"added": 0, "changed": 0, "removed": 0}
         self.rejected = self.kept = 0
         self.share: int | None = None
+        self.listed: tuple[int, int] | None = None
+        self.delivered = ""
         self.until = clock.seconds() + self.settings.run_seconds
 
     def complete(self, *, withdraw: bool) -> DeliveryReport:
@@ -181,7 +192,7 @@ class _Delivery:
         rows = self.outbox.size()
         with self.ledger.transaction("end delivery"):
             if problem is None and not withdraw:
-                self.outbox.finish(mark(self.ledger, self.release, self.wanted))
+                self.outbox.finish(self.delivered)
             if self.share is not None:
                 told = problem or (f"{self.rejected} rows were refused" if self.rejected else None)
                 shares.end(self.ledger, self.share, rows=rows, complete=problem is None, detail=told)
@@ -192,17 +203,21 @@ class _Delivery:
 
     def _everything(self, *, withdraw: bool) -> None:
         """Send all changes; the suppression list is read again whenever somebody has changed it meanwhile."""
-        listed: tuple[int, int] | None = None
         with spilling(self.release, self.lake.exports / f".{self.wanted.name}.spill") as connection:
-            while listed != (standing := suppression.revision(self.ledger)):
-                listed = standing
-                _plan(connection, self.ledger, self.wanted, self.outbox, withdraw=withdraw)
-                for changes in _batches(connection, self.settings.batch_rows):
-                    if suppression.revision(self.ledger) != listed:
-                        break
-                    self._settle(changes)
+            while self.listed != (standing := suppression.revision(self.ledger)):
+                self.listed = standing
+                suppressed = suppression.load(self.ledger)
+                self.delivered = mark(self.ledger, self.release, self.wanted, suppressed)
+                _plan(connection, suppressed, self.wanted, self.outbox, withdraw=withdraw)
+                with contextlib.suppress(_ListChangedError):
+                    for changes in _batches(connection, self.settings.batch_rows):
+                        self._settle(changes)
         if self.kept:
             raise _StoppedError(f"it refused to remove {self.kept}")
+
+    def _check_list(self) -> None:
+        if suppression.revision(self.ledger) != self.listed:
+            raise _ListChangedError
 
     def _settle(self, changes: Sequence[Change]) -> None:
         """Have a batch accepted; one that is refused is halved until the rows that are wrong are alone."""
@@ -210,6 +225,7 @@ class _Delivery:
         while waiting:
             if self.clock.seconds() > self.until:
                 raise _StoppedError("the time of this run is up")
+            self._check_list()
             part = waiting.popleft()
             answer = self._answered(part)
             if answer.status // 100 == 2:
@@ -267,6 +283,7 @@ class _Delivery:
                 why, wait = f"it answered with status {answer.status}", answer.wait
             if attempt + 1 < self.settings.attempts:
                 self._wait(wait, attempt, why)
+                self._check_list()
         raise _StoppedError(f"{why}, {self.settings.attempts} times")
 
     def _wait(self, asked: float | None, attempt: int, why: str) -> None:
@@ -291,11 +308,16 @@ class _Delivery:
 
 
 def _plan(
-    connection: duckdb.DuckDBPyConnection, ledger: Ledger, wanted: Export, outbox: Outbox, *, withdraw: bool
+    connection: duckdb.DuckDBPyConnection,
+    suppressed: Suppressed,
+    wanted: Export,
+    outbox: Outbox,
+    *,
+    withdraw: bool,
 ) -> None:
     """Fill the temp table ``changes_to_send``."""
     columns_of(wanted)
-    select_rows(connection, wanted, suppression.load(ledger))
+    select_rows(connection, wanted, suppressed)
     key = dataset_of(wanted).key
     if key is None:
         raise UsageError(f"The dataset {wanted.dataset!r} has no key by which a change could be told.")

@@ -13,6 +13,8 @@ NEED_NO_DEMO = ("dedupe-a-file", "land-files", "recover", "review-matches")
 """How-tos that say nothing of what is in the demo."""
 NEED_A_COLLECTOR = ("add-a-webhook-source", "nginx", "send-events")
 """How-tos in which a collector runs: tests/docs/test_collector_pages.py."""
+NEED_A_SERVER = ("data-quality", "find-customers", "look-up-a-customer", "serve", "use-the-api")
+"""How-tos of the pages and the API, in which a server runs: tests/e2e/test_pages_*.py do what they say."""
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<info>.*?)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )

@@ -10,11 +10,13 @@ import subprocess
 
 import pytest
 
-from tests.docs.markdown import HOW_TO, NEED_A_COLLECTOR, NEED_NO_DEMO, ROOT, Block
+from tests.docs.markdown import HOW_TO, NEED_A_COLLECTOR, NEED_A_SERVER, NEED_NO_DEMO, ROOT, Block
 from tests.docs.shell import compare, environment, run_page
 
 ON_THE_DEMO = [
-    page for page in sorted(HOW_TO.glob("*.md")) if page.stem not in (*NEED_NO_DEMO, *NEED_A_COLLECTOR)
+    page
+    for page in sorted(HOW_TO.glob("*.md"))
+    if page.stem not in (*NEED_NO_DEMO, *NEED_A_COLLECTOR, *NEED_A_SERVER)
 ]
 PEOPLE, EVENTS = "80", "900"
 

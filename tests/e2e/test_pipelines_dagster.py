@@ -354,6 +354,7 @@ class TestDg:
         launched = dagster_cli(own, "launch", "--assets", "*", "--partition", TODAY.date().isoformat())
         assert launched.returncode == 0, launched.stderr[-2000:]
 
+    @pytest.mark.soak
     def test_backfilling_a_source_and_day_verifies_it_and_makes_its_events_again(
         self, tmp_path: Path
     ) -> None:

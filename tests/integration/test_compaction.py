@@ -127,6 +127,7 @@ def test_after_it_a_run_finds_nothing_to_do_and_everything_adds_up(shop: Path, c
     assert "✗" not in capsys.readouterr().out
 
 
+@pytest.mark.soak
 def test_later_runs_on_packs_are_as_without_them(shop: Path, finished: Path, tmp_path: Path) -> None:
     """Duplicates and revisions of what lies in packs, a changed mapping, a replay, everything again."""
     plain = copy(finished, tmp_path / "plain")
@@ -287,6 +288,7 @@ def recovered(folders: Iterator[Path], finished: Path) -> dict[str, list[str]]:
     return wrong
 
 
+@pytest.mark.soak
 def test_it_may_die_at_any_durable_step(shop: Path, finished: Path, tmp_path: Path) -> None:
     images, steps = take_images(shop, tmp_path / "images", lambda: compact(shop))
     assert steps > 25

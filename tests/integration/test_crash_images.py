@@ -91,6 +91,7 @@ def test_an_increment_may_die_at_any_durable_step(tmp_path: Path) -> None:
     assert recovered_badly(images[2::16], workspace) == {}
 
 
+@pytest.mark.soak
 def test_a_replay_after_a_change_of_mapping_may_die_at_any_durable_step(tmp_path: Path) -> None:
     """Here every eighteenth image is recovered; every single one is by `make soak`."""
     workspace = make_shop(tmp_path / "shop")
@@ -133,6 +134,7 @@ def test_a_full_disk_fails_the_run_and_the_next_one_goes_on(
     assert list(problems(workspace, undisturbed)) == []
 
 
+@pytest.mark.soak
 def test_the_order_in_which_files_land_does_not_matter(tmp_path: Path, undisturbed: Path) -> None:
     """Here the files come last first, each in a run of its own; `make soak` tries many orders and groups."""
     workspace = make_shop(tmp_path / "shop", files={})

@@ -256,6 +256,7 @@ def test_rows_that_fail_a_check_are_quarantined_until_the_mapping_is_repaired(sh
     assert rows(shop, "SELECT amount FROM all_events WHERE event_id = 'B1'") == [(Decimal(1500),)]
 
 
+@pytest.mark.soak
 def test_what_could_not_be_read_is_read_again_after_a_repair(shop: Path) -> None:
     head = FILES["inbox/orders/1.csv"][0]
     line = "E1,2026-02-12 12:00,C7,Zoé Zander,zoe@mail.example,Lamp,1,30.00"

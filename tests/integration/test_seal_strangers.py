@@ -56,6 +56,7 @@ def test_all_other_sources_land_and_the_run_says_what_waits(renamed: Path, engin
     assert ledger_rows(renamed, "SELECT status FROM runs ORDER BY rowid DESC LIMIT 1") == [("failed",)]
 
 
+@pytest.mark.soak
 def test_every_run_says_so_until_the_source_is_back_and_nothing_is_lost(
     renamed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -217,7 +217,7 @@ def test_readers_during_many_switches_see_whole_releases_only(lake, tmp_path):
     for reader in readers:
         reader.start()
     versions = {}
-    for n in range(1, 9):
+    for n in range(1, 5):
         made = publish_into(lake, small(tmp_path, f"{n}", n))
         versions[made.version] = n
     stop.set()

@@ -27,7 +27,7 @@ from tests.pipelines_tools import (
     settings_of,
 )
 
-few = examples(6)
+few = examples(4)
 
 Step = tuple[str, Any]
 TWO_FILES = 20_000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.landing_tools import NOW, Landing, comparable
 
 # Every example is a whole workspace on disk.
-few = settings(max_examples=max(8, settings.default.max_examples // 8), deadline=None)
+few = settings(max_examples=max(5, settings.default.max_examples // 8), deadline=None)
 
 # Few ids, names and times, so that duplicates and revisions are common.
 _calls = st.builds(

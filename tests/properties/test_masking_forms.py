@@ -107,7 +107,7 @@ def test_both_forms_of_masking_agree(connection, table):
     names = [column.name for column in tables()[table].columns]
     places = ", ".join(f"CAST(? AS {column.type})" for column in tables()[table].columns)
 
-    @settings(examples(12), deadline=None, phases=[Phase.explicit, Phase.generate])  # rows shrink slowly
+    @settings(examples(6), deadline=None, phases=[Phase.explicit, Phase.generate])  # rows shrink slowly
     @given(_rows(table))
     def agree(rows):
         connection.execute(f"DELETE FROM {table}")

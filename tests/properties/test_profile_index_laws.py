@@ -98,7 +98,7 @@ def of(found: profile_lookup.Found) -> tuple[str, list[bytes], bool]:
 
 
 @given(people())
-@examples(5)
+@examples(3)
 def test_the_index_answers_as_the_tables_do(made: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

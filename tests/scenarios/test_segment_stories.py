@@ -160,6 +160,7 @@ def test_8_a_segment_of_segments_follows_the_others(lake):
         files.archive(lake, known_fields(), "yorkers", after=1, now=NOW, author=None)
 
 
+@pytest.mark.soak
 def test_9_whatever_dies_the_next_run_tells_the_same_story(tmp_path):
     begun = Lake(tmp_path / "begun")
     keep_segment(begun.root, "yorkers", YORK)

@@ -255,6 +255,14 @@ def test_rules_that_are_too_deep_or_too_large_are_refused(ask):
     assert ask("POST", "/preview", json={"rule": {"all": [YORK] * 190}}).json()["count"] == 2
 
 
+@pytest.mark.parametrize("taken", ["schema", "new", "builder", "preview", "save"])
+def test_addresses_of_their_own_are_no_ids_of_segments(ask, taken):
+    made = ask("POST", "", json={"name": taken.title(), "rule": YORK})
+    assert (made.status_code, made.json().get("segment_id")) == (201, f"{taken}-2")
+    refused = ask("POST", "", json={"name": "x", "segment_id": taken, "rule": YORK})
+    assert (refused.status_code, "another id" in refused.text) == (422, True)
+
+
 def test_segments_may_not_name_each_other_in_a_circle(ask):
     ask("POST", "", json={"name": "One", "rule": YORK})
     ask("POST", "", json={"name": "Two", "rule": {"segment": "one"}})

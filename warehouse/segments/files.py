@@ -30,6 +30,8 @@ MOST_BYTES: Final = 1 << 20
 LONGEST_NAME: Final = 120
 LONGEST_DESCRIPTION: Final = 2000
 ID_PATTERN: Final = r"[a-z][a-z0-9_-]{0,62}"
+RESERVED: Final = frozenset({"schema", "new", "builder", "preview", "save"})
+"""Addresses beside those of segments, in API and pages: no segment that is made is called so."""
 _ID: Final = re.compile(ID_PATTERN)
 _FILE: Final = re.compile(r"v(\d{4,9})\.json")
 _NO_VERSION: Final = 1 << 40
@@ -283,7 +285,7 @@ def new_id(name: str, taken: Collection[str]) -> str:
     stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-") or "segment"
     stem = stem if stem[0].isalpha() else f"s-{stem}"
     number, made = 1, stem
-    while made in taken:
+    while made in taken or made in RESERVED:
         number += 1
         made = f"{stem}-{number}"
     return made
@@ -311,6 +313,8 @@ def save(lake: Lake, fields: Fields, draft: Draft, *, after: int, now: datetime)
     if not _ID.fullmatch(segment_id):
         hint = "Small letters, digits, - and _; a letter first."
         raise UsageError(f"{segment_id[:80]!r} is no id of a segment.", hint=hint)
+    if segment_id in RESERVED and after == 0:
+        raise UsageError(f"{segment_id!r} is a page of its own.", hint="Give the segment another id.")
     catalogue = read(lake, fields)
     _expect(catalogue.segments.get(segment_id), segment_id, after)
     if draft.archived:

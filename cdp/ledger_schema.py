@@ -195,4 +195,13 @@ CREATE TABLE segment_sizes (
   PRIMARY KEY (segment_id, release)) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
+# A judgement may be taken back: it counts as none, and stays listed. ``act``: the first judgement of what somebody
+# said at once (a split keeps one record apart from several), which is taken back as one.
+_V8 = """
+ALTER TABLE judgements ADD COLUMN act INTEGER;
+ALTER TABLE judgements ADD COLUMN withdrawn_at TEXT;
+ALTER TABLE judgements ADD COLUMN withdrawn_by TEXT;
+UPDATE judgements SET act = judgement_id
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8)

@@ -49,9 +49,10 @@ _JUDGEMENTS = pa.schema(
 
 
 def judgements(ledger: Ledger) -> pa.Table:
-    """Return people's judgements on pairs of records, oldest first."""
+    """Return people's judgements on pairs of records, oldest first, without those that were taken back."""
     rows = ledger.rows(
-        "SELECT left_record, right_record, kind, decided_at FROM judgements ORDER BY judgement_id"
+        "SELECT left_record, right_record, kind, decided_at FROM judgements WHERE withdrawn_at IS NULL "
+        "ORDER BY judgement_id"
     )
     return pa.table({name: [row[name] for row in rows] for name in _JUDGEMENTS.names}, schema=_JUDGEMENTS)
 

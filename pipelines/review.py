@@ -56,7 +56,7 @@ def questions(known: Known, ledger: Ledger, limit: int) -> Iterator[Question]:
 
     The generation keeps them in that order (see :mod:`pipelines.uncertain`); judged ones are left out.
     """
-    judged = {judgement.pair for judgement in judgements.read(ledger)}
+    judged = {one.pair for one in judgements.read(ledger) if one.withdrawn_at is None}
     query = "SELECT left_record, right_record, match_weight, match_probability, levels FROM uncertain"
     before: tuple[str, str] | None = None
     given = 0

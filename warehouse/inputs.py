@@ -82,8 +82,9 @@ class BuildInputs:
     lost to another revision. ``grouped_sources``: sources whose rows of one event_id are partial folds.
     ``attributions`` hold one row per golden value, of the record that gave it. ``evidence`` may also
     hold edges between different customers; they are served as held back. ``held_back``: values that link
-    nobody, and records and clusters that were held back. ``judgements`` are all of the ledger's; the newest
-    of a pair stands. ``rates``: base-currency units for one unit of ``currency``, from ``date`` on.
+    nobody, and records and clusters that were held back. ``judgements`` are all of the ledger's that
+    nobody took back; the newest of a pair stands. ``rates``: base-currency units for one unit of
+    ``currency``, from ``date`` on.
     ``digest`` names all of this: equal inputs need no new release.
     """
 

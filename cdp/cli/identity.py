@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "link": "cdp.cli.identity_judge",
     "split": "cdp.cli.identity_judge",
     "judgements": "cdp.cli.identity_judge",
+    "withdraw": "cdp.cli.identity_judge",
     "fit": "cdp.cli.identity_fit",
     "evaluate": "cdp.cli.identity_evaluate",
     "report": "cdp.cli.identity_report",

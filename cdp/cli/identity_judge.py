@@ -1,4 +1,4 @@
-"""`cdp identity link`, `split` and `judgements`: a person's word about who is one person."""
+"""`cdp identity link`, `split`, `judgements` and `withdraw`: a person's word about who is one person."""
 
 from __future__ import annotations
 
@@ -44,14 +44,18 @@ def judge_name(given: str | None) -> str:
         ) from None
 
 
-def keep(context: Context, decisions: Sequence[Decision], judge: str | None) -> list[Judgement]:
-    """Append decisions to the ledger."""
+def keep(
+    context: Context, decisions: Sequence[Decision], judge: str | None, *, one_act: bool = True
+) -> list[Judgement]:
+    """Append decisions to the ledger; ``one_act``: they are taken back as one."""
     from cdp import judgements
     from cdp.lake import Lake
     from cdp.ledger import Ledger
 
     with Ledger(Lake(context.workspace).ledger_path) as ledger:
-        return judgements.append(ledger, decisions, by=judge_name(judge), now=datetime.now(UTC))
+        return judgements.append(
+            ledger, decisions, by=judge_name(judge), now=datetime.now(UTC), one_act=one_act
+        )
 
 
 @click.command("link", short_help="Say that records are one person.")
@@ -63,7 +67,7 @@ def link(context: Context, records: tuple[str, ...], *, judge: str | None, note:
     """Say that records are one person.
 
     A, B, C are record keys (source:key), or customer ids, for which their first record stands. It holds
-    until a later judgement on the same records says otherwise.
+    until a later judgement on the same records says otherwise, or it is taken back.
     """
     from cdp.errors import UsageError
     from cdp.judgements import Decision
@@ -99,7 +103,7 @@ def split(context: Context, left: str, right: str, *, judge: str | None, note: s
 
     A and B are record keys (source:key). Where one of them is a customer id, the record leaves that
     customer: it is kept apart from each of the customer's other records. A split stays split, whatever
-    data come later, until a later judgement on the same records says otherwise.
+    data come later, until a later judgement on the same records says otherwise, or it is taken back.
     """
     from cdp.judgements import Decision
     from cdp.lake import Lake
@@ -158,8 +162,8 @@ def judgements(context: Context, *, chosen: str) -> None:
     """List all judgements, oldest first, and say which stand.
 
     One is replaced by a later one on the same two records, and overruled where later ones say the opposite
-    over a chain of records. Where a record is gone, what follows for the others still holds, and all of it
-    when the record comes back.
+    over a chain of records. What was taken back counts as if it had never been said. Where a record is gone,
+    what follows for the others still holds, and all of it when the record comes back.
     """
     from dataclasses import asdict
 
@@ -187,15 +191,45 @@ def judgements(context: Context, *, chosen: str) -> None:
     words = {"must_link": "one person", "cannot_link": "two people"}
     rows = [
         [
+            str(one.judgement_id),
             one.decided_at[:19].replace("T", " "),
             terminal.printable(one.decided_by),
             terminal.printable(one.left_record),
             terminal.printable(one.right_record),
             words[one.kind],
-            "; ".join([state, *(f"{terminal.printable(key)} is gone" for key in keys)]),
+            "; ".join([_state(one, state), *(f"{terminal.printable(key)} is gone" for key in keys)]),
             terminal.printable(one.reason or ""),
         ]
         for one, state, keys in zip(found, states, absent, strict=True)
     ]
-    headings = ["when (UTC)", "who", "record", "record", "are", "state", "why"]
-    click.echo(terminal.table(headings, rows, right=frozenset(), columns=terminal.width()))
+    headings = ["no.", "when (UTC)", "who", "record", "record", "are", "state", "why"]
+    click.echo(terminal.table(headings, rows, right=frozenset({0}), columns=terminal.width()))
+
+
+def _state(one: Judgement, state: str) -> str:
+    from cdp.cli.terminal import printable
+
+    if one.withdrawn_at is None:
+        return state
+    return f"taken back by {printable(one.withdrawn_by or '')} on {one.withdrawn_at[:10]}"
+
+
+@click.command("withdraw", short_help="Take judgements back, as if they had never been said.")
+@click.argument("numbers", metavar="NUMBER...", nargs=-1, required=True, type=click.IntRange(min=1))
+@as_option
+@click.pass_obj
+def withdraw(context: Context, numbers: tuple[int, ...], *, judge: str | None) -> None:
+    """Take judgements back: the next run decides as if they had never been said.
+
+    `cdp identity judgements` shows the numbers, and keeps listing what was taken back. Of a split of one
+    record from several, or a link of several, each number means the whole. Nothing is said in its place:
+    records that a split kept apart may become one customer again, where evidence joins them.
+    """
+    from cdp import judgements as kept
+    from cdp.lake import Lake
+    from cdp.ledger import Ledger
+
+    with Ledger(Lake(context.workspace).ledger_path) as ledger:
+        wanted = kept.whole_acts(kept.read(ledger), numbers)
+        taken = kept.withdraw(ledger, wanted, by=judge_name(judge), now=datetime.now(UTC))
+    click.echo(f"{len(taken)} judgement{'s' * (len(taken) != 1)} taken back. {NEXT}", err=True)

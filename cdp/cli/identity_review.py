@@ -57,7 +57,7 @@ def review(context: Context, *, limit: int, chosen: str, answers: Path | None, j
         if answers is not None:
             decisions = list(_read_answers(answers))
             check_all(known, (key for one in decisions for key in (one.one, one.other)))
-            _report(len(keep(context, decisions, judge)) if decisions else 0)
+            _report(len(keep(context, decisions, judge, one_act=False)) if decisions else 0)
             return
         found = reviewing.questions(known, ledger, limit)
         if chosen == "json":

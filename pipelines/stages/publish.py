@@ -107,7 +107,11 @@ def _inputs(
         evidence=folder / "evidence.parquet",
         clusters=folder / "clusters.parquet",
         held_back=folder / "held_back.parquet",
-        judgements=inputs.table(ledger, f"SELECT {', '.join(JUDGEMENTS.names)} FROM judgements", JUDGEMENTS),
+        judgements=inputs.table(
+            ledger,
+            f"SELECT {', '.join(JUDGEMENTS.names)} FROM judgements WHERE withdrawn_at IS NULL",
+            JUDGEMENTS,
+        ),
         superseded=events.excluded,
         grouped_sources=grouped_sources(settings),
         redirects=inputs.table(

@@ -103,6 +103,31 @@ def test_a_record_leaves_a_customer_and_may_come_back(shop: Path, capsys: Captur
     assert customer(shop, "orders:C1") == customer(shop, "web:u1") == ann
 
 
+def test_a_split_that_is_taken_back_is_as_if_it_had_never_been_said(shop: Path, capsys: Capture) -> None:
+    before = rows(shop, "SELECT record_key, customer_id FROM customer_records ORDER BY ALL")
+    ann = customer(shop, "web:u1")
+    assert identity(shop, "split", ann, "orders:C1") == 0
+    run(shop)
+    assert customer(shop, "orders:C1") != ann
+    held = "SELECT count(*) FROM held_back_evidence WHERE kind = 'judgement'"
+    ((apart,),) = rows(shop, held)
+    ((count, number),) = ledger_rows(shop, "SELECT count(*), max(judgement_id) FROM judgements")
+    assert apart == count > 1
+    capsys.readouterr()
+    assert identity(shop, "withdraw", str(number), "--as", "lee") == 0
+    assert f"{count} judgements taken back" in capsys.readouterr().err
+    assert identity(shop, "withdraw", str(number)) == 1
+    assert "taken back before" in capsys.readouterr().err
+    assert identity(shop, "judgements") == 0
+    assert "taken back by lee on" in " ".join(capsys.readouterr().out.split())
+    report = run(shop)
+    assert report.identity is not None
+    assert report.identity.cause == "a judgement"
+    assert rows(shop, "SELECT record_key, customer_id FROM customer_records ORDER BY ALL") == before
+    assert rows(shop, held) == [(0,)]
+    assert ledger_rows(shop, "SELECT DISTINCT kind, withdrawn_by FROM judgements") == [("cannot_link", "lee")]
+
+
 def test_judgements_tell_which_stand(shop: Path, capsys: Capture) -> None:
     assert identity(shop, "judgements") == 0
     assert "no judgements" in capsys.readouterr().err

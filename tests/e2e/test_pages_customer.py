@@ -127,7 +127,9 @@ def test_a_record_is_split_off_after_confirmation_and_taken_back(own: Pages) -> 
     assert_accessible(page)
     before = _judgements(own)
     page.get_by_role("button", name="Yes, split it off").click()
-    assert "The next run applies it" in page.get_by_role("status").first.inner_text()
+    notice = page.get_by_role("status").first
+    assert "The next run applies it" in notice.inner_text()
+    assert page.evaluate("one => one.getBoundingClientRect().top >= 0", notice.element_handle())
     made = _judgements(own)[len(before) :]
     assert {one.kind for one in made} == {"cannot_link"}
     assert len(made) == 6
@@ -135,8 +137,19 @@ def test_a_record_is_split_off_after_confirmation_and_taken_back(own: Pages) -> 
     decided = page.locator("#why li", has_text="Another Ada")
     assert "applies at the next run" in decided.inner_text()
     decided.get_by_role("button", name="Take back").click()
-    assert "Taken back" in page.get_by_role("status").first.inner_text()
-    assert [one.kind for one in _judgements(own)[len(before) + 6 :]] == ["must_link"] * 6
+    assert "It has not been applied yet" in page.locator("#what").inner_text()
+    assert_accessible(page)
+    assert _judgements(own)[len(before) :] == made
+    page.get_by_role("button", name="Yes, take it back").click()
+    notice = page.get_by_role("status").first
+    assert "Taken back" in notice.inner_text()
+    assert page.evaluate("one => one.getBoundingClientRect().top >= 0", notice.element_handle())
+    taken = _judgements(own)[len(before) :]
+    assert [(one.judgement_id, one.kind) for one in taken] == [(one.judgement_id, one.kind) for one in made]
+    assert all(one.withdrawn_at and one.withdrawn_by for one in taken)
+    decided = page.locator("#why li", has_text="Another Ada")
+    assert "Taken back by" in decided.inner_text()
+    assert decided.get_by_role("button", name="Take back").count() == 0
     assert _audited(own, ADA) >= {"profile.read", "identity.split", "identity.undo"}
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.errors import UsageError
-from cdp.judgements import Decision, Judgement, append, read, standing
+from cdp.errors import NotFoundError, UsageError
+from cdp.judgements import Decision, Judgement, append, read, standing, withdraw
 from cdp.ledger import Ledger
 from identity.resolution import resolve
+from pipelines import inputs
 from tests.identity_tools import judgements as judged_table
 from tests.identity_tools import records
 
@@ -102,3 +103,42 @@ def test_judgements_are_appended_in_order_whatever_the_clock_says() -> None:
             with pytest.raises(UsageError):
                 append(ledger, wrong, by="kim" if wrong[0].one == wrong[0].other else " ", now=NOW)
         assert len(read(ledger)) == 3
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(pairs, kinds), min_size=1, max_size=8),
+    st.lists(st.tuples(pairs, kinds, st.booleans()), min_size=1, max_size=8),
+)
+def test_what_was_taken_back_counts_as_if_it_had_never_been_said(
+    first: list[tuple[list[str], str]], later: list[tuple[list[str], str, bool]]
+) -> None:
+    """Also where others spoke before, between and after: the engine is given the same, in the same order."""
+    said = [(pair, kind, False) for pair, kind in first] + later
+    with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        made = [
+            append(ledger, [Decision(left, right, kind)], by="kim", now=NOW)[0]  # type: ignore[arg-type]
+            for (left, right), kind, _ in said
+        ]
+        going = [one.judgement_id for one, (_, _, back) in zip(made, said, strict=True) if back]
+        withdraw(ledger, going, by="lee", now=NOW + timedelta(days=1))
+        listed, table = read(ledger), inputs.judgements(ledger)
+        if going:
+            with pytest.raises(NotFoundError):
+                withdraw(ledger, going[:1], by="lee", now=NOW)
+    never = [one for one in made if one.judgement_id not in going]
+    assert table.to_pylist() == [
+        {
+            "left_record": one.left_record,
+            "right_record": one.right_record,
+            "kind": one.kind,
+            "decided_at": one.decided_at,
+        }
+        for one in never
+    ]
+    states = standing(listed)
+    assert [state for state in states if state != "withdrawn"] == standing(never)
+    assert [
+        one.judgement_id for one, state in zip(listed, states, strict=True) if state == "withdrawn"
+    ] == going
+    assert [one.pair for one in listed] == [one.pair for one in made]

@@ -51,7 +51,12 @@ def _judged(serving: Serving) -> int:
 
 
 DECIDE = {"act": "join", "other": BUSY}
-CHANGES = (("check", DECIDE), ("decide", DECIDE), ("undo", {"judgements": "1"}))
+CHANGES = (
+    ("check", DECIDE),
+    ("decide", DECIDE),
+    ("undo/check", {"judgements": "1"}),
+    ("undo", {"judgements": "1"}),
+)
 
 
 @pytest.mark.parametrize(("what", "form"), CHANGES)
@@ -148,7 +153,7 @@ def test_a_decision_is_written_once_with_its_maker(serving: Serving) -> None:
     client = _client(serving, "identity", "read-pii")
     form = {"act": "join", "other": TWIN, "note": "same laptop", "csrf_token": _token(client)}
     answer = client.post(f"/customers/{BUSY}/identity/decide", data=form)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/customers/{BUSY}?done=join#why")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/customers/{BUSY}?done=join")
     with Ledger(serving.lake.ledger_path, read_only=True) as ledger:
         (made,) = judgements.read(ledger)
     assert (made.pair, made.kind, made.decided_by, made.reason) == (
@@ -157,3 +162,19 @@ def test_a_decision_is_written_once_with_its_maker(serving: Serving) -> None:
         "tester",
         "same laptop",
     )
+
+
+def test_what_differs_is_marked_before_two_are_joined(serving: Serving) -> None:
+    client = _client(serving, "identity", "read-pii")
+    form = {"act": "join", "other": TWIN, "csrf_token": _token(client)}
+    text = client.post(f"/customers/{ADA}/identity/check", data=form).text
+    names = ("full_name", "email", "phone", "birth_date", "street", "city", "postcode", "country", "company")
+    with serving.releases.reading() as reader, reader.connection() as connection:
+        query = f"SELECT {', '.join(names)} FROM customers WHERE customer_id = ?"
+        one, other = (connection.execute(query, [key]).fetchone() for key in (ADA, TWIN))
+    assert one is not None
+    assert other is not None
+    known = [pair for pair in zip(one, other, strict=True) if None not in pair]
+    differing = [pair for pair in known if len({str(value).casefold() for value in pair}) == 2]
+    assert differing
+    assert text.count(">differs<") == 2 * len(differing)

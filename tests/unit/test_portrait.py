@@ -259,8 +259,46 @@ def test_a_record_is_kept_apart_from_each_of_the_others(lake: Lake, seen: Seen) 
     judging.decide(lake, proposal, by="ann", now=NOW)
     (told,) = judging.told(lake, seen, "C1")
     assert (told.left, told.rights, told.pending, told.own) == ("crm:1", ("web:1", "web:2"), True, True)
-    judging.undo(lake, seen, "C1", told.judgement_ids, by="ann", now=NOW)
-    assert [(one.kind, one.pending) for one in judging.told(lake, seen, "C1")] == [("must_link", False)] * 2
+
+
+def test_what_was_said_at_once_is_taken_back_at_once_and_nothing_is_said_instead(
+    lake: Lake, seen: Seen
+) -> None:
+    with Ledger(lake.ledger_path) as ledger:
+        judgements.append(ledger, [Decision("crm:1", "web:2", "must_link")], by="bob", now=NOW)
+    for _ in range(2):  # two splits with the same words are two acts
+        split = judging.propose_split(lake, seen, "C1", "crm:1", "")
+        judging.decide(lake, split, by="ann", now=NOW)
+    assert [len(one.judgement_ids) for one in judging.told(lake, seen, "C1")] == [2]
+    with Ledger(lake.ledger_path) as ledger:
+        before = judgements.read(ledger)
+    numbers = [one.judgement_id for one in before]
+    assert [one.act for one in before] == [numbers[0], *[numbers[1]] * 2, *[numbers[3]] * 2]
+    taking = judging.propose_undo(lake, seen, "C1", numbers[3:4])
+    assert list(taking.judgement_ids) == numbers[3:]
+    assert [one.judgement_id for one in taking.again] == numbers[1:3]
+    judging.undo(lake, taking, by="cleo", now=NOW)
+    with Ledger(lake.ledger_path) as ledger:
+        after = judgements.read(ledger)
+    assert [(one.judgement_id, one.kind) for one in after] == [(one.judgement_id, one.kind) for one in before]
+    assert [one.withdrawn_by for one in after] == [None, None, None, "cleo", "cleo"]
+    assert judgements.standing(after) == [*judgements.standing(before[:3]), "withdrawn", "withdrawn"]
+    shown = judging.told(lake, seen, "C1")
+    assert [(one.withdrawn_by, len(one.judgement_ids)) for one in shown] == [("cleo", 2), (None, 2)]
+    for gone in (numbers[3], numbers[0]):  # one that was taken back, one that is replaced
+        with pytest.raises(NotFoundError, match="not stand"):
+            judging.propose_undo(lake, seen, "C1", [gone])
+    with pytest.raises(NotFoundError):
+        judging.undo(lake, taking, by="dan", now=NOW)
+
+
+def test_taking_back_says_whose_records_it_is_about(lake: Lake, seen: Seen) -> None:
+    with Ledger(lake.ledger_path) as ledger:
+        (made,) = judgements.append(ledger, [Decision("crm:1", "web:9", "cannot_link")], by="bob", now=NOW)
+    for customer_id in ("C1", "C2"):
+        taking = judging.propose_undo(lake, seen, customer_id, [made.judgement_id])
+        assert taking.customer_ids == ("C1", "C2")
+        assert [(one.kind, one.pending, one.own) for one in taking.acts] == [("cannot_link", False, False)]
 
 
 def test_joining_replaces_a_decision_that_says_the_opposite(lake: Lake, seen: Seen) -> None:
@@ -285,14 +323,14 @@ def test_what_makes_no_sense_is_refused(lake: Lake, seen: Seen) -> None:
     with pytest.raises(UsageError, match="characters"):
         judging.propose_join(lake, seen, "C1", "C2", "x" * 501)
     with pytest.raises(NotFoundError, match="not stand"):
-        judging.undo(lake, seen, "C1", [7], by="ann", now=NOW)
+        judging.propose_undo(lake, seen, "C1", [7])
 
 
 def test_somebody_elses_judgement_cannot_be_taken_back_from_here(lake: Lake, seen: Seen) -> None:
     with Ledger(lake.ledger_path) as ledger:
         (made,) = judgements.append(ledger, [Decision("x:1", "x:2", "must_link")], by="bob", now=NOW)
     with pytest.raises(NotFoundError):
-        judging.undo(lake, seen, "C1", [made.judgement_id], by="ann", now=NOW)
+        judging.propose_undo(lake, seen, "C1", [made.judgement_id])
 
 
 def test_records_are_named_by_tokens_to_who_sees_nothing_personal(lake: Lake, seen: Seen) -> None:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
@@ -42,18 +43,20 @@ _CHANNELS: Final = ("email", "sms", "phone", "post", "social")
 
 
 @router.get("/audiences")
-def overview(request: Request, caller: PageReads, serving: ServingDep) -> HTMLResponse:
-    """Show all exports and the share log."""
-    return _overview(request, caller, serving)
+def overview(request: Request, caller: PageReads, serving: ServingDep, done: str = "") -> HTMLResponse:
+    """Show all exports and the share log. ``done``: an export that was just run, of which a notice says so."""
+    notice = f"{done} is up to date: what left is below." if done in serving.settings.exports else None
+    return _overview(request, caller, serving, notice=notice)
 
 
 def _overview(
-    request: Request, caller: Caller, serving: Serving, *, problem: str | None = None, status: int = 200
-) -> HTMLResponse:
+    request: Request, caller: Caller, serving: Serving, *, problem: str | None = None, status: int = 200,
+    notice: str | None = None,
+) -> HTMLResponse:  # fmt: skip
     found = desk.standings(serving.lake, serving.settings, serving.now())
     return page(
         request, "audiences.html", caller, status=status, exports=found.exports, log=found.log, problem=problem,
-        may=caller.may(SEGMENTS), can_run=serving.exporter is not None,
+        may=caller.may(SEGMENTS), can_run=serving.exporter is not None, notice=notice,
     )  # fmt: skip
 
 
@@ -67,7 +70,7 @@ def run(request: Request, name: str, caller: PageSegments, serving: ServingDep) 
         return _overview(request, caller, serving, problem=error.message, status=status)
     if told:
         return _overview(request, caller, serving, problem=told, status=502)
-    return RedirectResponse("/audiences", 303)
+    return RedirectResponse(f"/audiences?done={quote(name)}", 303)
 
 
 def run_export(serving: Serving, caller: Caller, name: str) -> str | None:
@@ -138,9 +141,9 @@ def save(
     caller: PageSegments, serving: ServingDep, reader: ReaderDep, asked: Annotated[Asked, Form()]
 ) -> FileResponse:
     """Send the file, after it has been written into the share log."""
+    if not caller.sees_personal_data:  # hashes, too: postcode, country and customer id are not hashed
+        raise HTTPException(403, "You lack the scope 'read-pii'.")
     wish = asked.wish()
-    if not wish.hashed and not caller.sees_personal_data:
-        raise HTTPException(403, "You lack the scope 'read-pii': take a hashed list.")
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_exports(serving)))
     try:
         with reader.connection() as connection:

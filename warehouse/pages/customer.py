@@ -27,7 +27,7 @@ router = APIRouter()
 DONE: Final = {
     "split": "Noted: the record is somebody else's. The next run applies it.",
     "join": "Noted: the two are one person. The next run applies it.",
-    "undo": "Taken back. The next run applies it.",
+    "undo": "Taken back. The next run decides as if it had never been said.",
 }
 
 

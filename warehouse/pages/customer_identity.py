@@ -103,24 +103,47 @@ def decide(
     made = judging.decide(serving.lake, proposal, by=caller.name, now=serving.now())
     for subject in filter(None, (customer_id, proposal.other_customer_id)):
         serving.audit(caller, ACTIONS[said.act], subject, reader=reader, rows=len(made))
-    return RedirectResponse(f"/customers/{customer_id}?done={said.act}#why", 303)
+    return RedirectResponse(f"/customers/{customer_id}?done={said.act}", 303)
+
+
+JudgementsForm = Annotated[str, Form(max_length=20_000)]
+
+
+@router.post("/customers/{customer_id}/identity/undo/check")
+def check_undo(
+    request: Request, customer_id: str, caller: PageIdentity, serving: ServingDep, reader: ReaderDep,
+    judgements: JudgementsForm,
+) -> HTMLResponse:  # fmt: skip
+    """Say what taking back would do, and ask."""
+    with reader.connection() as connection:
+        seen = seen_by(caller, reader, connection)
+        row = open_customer(seen, customer_id)
+        taking = judging.propose_undo(serving.lake, seen, customer_id, _numbers(judgements))
+    serving.audit(caller, "profile.read", customer_id, reader=reader)
+    return page(request, "customer_undo.html", caller, row=row, customer_id=customer_id, taking=taking,
+                judgements=judgements)  # fmt: skip
 
 
 @router.post("/customers/{customer_id}/identity/undo")
 def undo(
     customer_id: str, caller: PageIdentity, serving: ServingDep, reader: ReaderDep,
-    judgements: Annotated[str, Form(max_length=20_000)],
+    judgements: JudgementsForm,
 ) -> Response:  # fmt: skip
-    """Take judgements back, by saying the opposite."""
-    try:
-        wanted = [int(text) for text in judgements.split(",")]
-    except ValueError:
-        raise UsageError("These are no judgements.", hint="Load the page again.") from None
+    """Take back what was said: the next run decides as if it had never been."""
     with reader.connection() as connection:
         seen = seen_by(caller, reader, connection)
-        made = judging.undo(serving.lake, seen, customer_id, wanted, by=caller.name, now=serving.now())
-    serving.audit(caller, "identity.undo", customer_id, reader=reader, rows=len(made))
-    return RedirectResponse(f"/customers/{customer_id}?done=undo#why", 303)
+        taking = judging.propose_undo(serving.lake, seen, customer_id, _numbers(judgements))
+    taken = judging.undo(serving.lake, taking, by=caller.name, now=serving.now())
+    for subject in sorted({customer_id, *taking.customer_ids}):
+        serving.audit(caller, "identity.undo", subject, reader=reader, rows=len(taken))
+    return RedirectResponse(f"/customers/{customer_id}?done=undo", 303)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(one) for one in text.split(",")]
+    except ValueError:
+        raise UsageError("These are no judgements.", hint="Load the page again.") from None
 
 
 def _found(seen: Seen, text: str) -> str:

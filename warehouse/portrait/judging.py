@@ -1,12 +1,13 @@
 """Saying that a record is somebody else's, or that two customers are one: what it would do, what is still to come.
 
 A judgement is about two records. Splitting a record off keeps it apart from each of the customer's other records;
-joining two customers links their first records. The next run applies it; until then it is pending.
+joining two customers links their first records. The next run applies it; until then it is pending. What was said
+at once is taken back at once: it counts as never said, and nothing is said in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -37,7 +38,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Told:
-    """Judgements that concern a customer, as the page shows them: those of one split are told as one."""
+    """Judgements that concern a customer, as the page shows them: those that were said at once are told as one."""
 
     judgement_ids: tuple[int, ...]
     left: str
@@ -50,6 +51,21 @@ class Told:
     other_customer_id: str | None
     own: bool
     """Whether both records are of this customer."""
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+
+
+@dataclass(frozen=True)
+class TakingBack:
+    """What taking back would do, before it is confirmed."""
+
+    acts: Sequence[Told]
+    judgement_ids: tuple[int, ...]
+    """All that goes: also of other customers, where it was said at once."""
+    customer_ids: tuple[str, ...]
+    """Whose records it is about, in this release."""
+    again: Sequence[Judgement]
+    """Judgements that count again: what is taken back had replaced or overruled them."""
 
 
 def records_of(seen: Seen, customer_id: str) -> list[str]:
@@ -106,83 +122,98 @@ def decide(lake: Lake, proposal: Proposal, *, by: str, now: datetime) -> list[Ju
         return judgements.append(ledger, proposal.decisions, by=by, now=now)
 
 
-def undo(
-    lake: Lake, seen: Seen, customer_id: str, judgement_ids: Sequence[int], *, by: str, now: datetime
-) -> list[Judgement]:
-    """Say the opposite of judgements about this customer's records. Raises :class:`NotFoundError`."""
-    members, wanted = set(records_of(seen, customer_id)), set(judgement_ids)
+def propose_undo(lake: Lake, seen: Seen, customer_id: str, judgement_ids: Sequence[int]) -> TakingBack:
+    """Say what it means to take back judgements that stand and concern this customer's records.
+
+    Raises :class:`NotFoundError` where one of them does not.
+    """
+    listed, members = _listed(lake), set(records_of(seen, customer_id))
+    concern = {one.judgement_id for one in _stand(listed) if members & set(one.pair)}
+    if not judgement_ids or not concern.issuperset(judgement_ids):
+        raise NotFoundError("This judgement does not stand any more.", hint="Load the page again.")
+    going = judgements.whole_acts(listed, judgement_ids)
+    gone = [one for one in listed if one.judgement_id in going]
+    stood = {one.judgement_id for one in _stand(listed)}
+    left = [one for one in listed if one.judgement_id not in going]
+    owners = _owners(seen, {key for one in gone for key in one.pair})
+    return TakingBack(
+        [_told(seen, customer_id, group, owners) for group in _acts(gone)],
+        tuple(sorted(going)),
+        tuple(sorted(set(owners.values()))),
+        [one for one in _stand(left) if one.judgement_id not in stood],
+    )
+
+
+def undo(lake: Lake, taking: TakingBack, *, by: str, now: datetime) -> list[Judgement]:
+    """Take judgements back. Raises :class:`NotFoundError` where somebody else did so meanwhile."""
     with Ledger(lake.ledger_path) as ledger:
-        standing = _stand(judgements.read(ledger))
-        found = [one for one in standing if one.judgement_id in wanted and members & set(one.pair)]
-        if len(found) != len(wanted) or not found:
-            raise NotFoundError("This judgement does not stand any more.", hint="Load the page again.")
-        return judgements.append(ledger, [_opposite(one) for one in found], by=by, now=now)
-
-
-def _opposite(one: Judgement) -> Decision:
-    kind: judgements.Kind = "cannot_link" if one.kind == "must_link" else "must_link"
-    return Decision(*one.pair, kind, f"takes back judgement {one.judgement_id}")
+        return judgements.withdraw(ledger, taking.judgement_ids, by=by, now=now)
 
 
 def _stand(found: Sequence[Judgement]) -> list[Judgement]:
     return [one for one, state in zip(found, judgements.standing(found), strict=True) if state == "stands"]
 
 
-def _standing(lake: Lake) -> list[Judgement]:
+def _listed(lake: Lake) -> list[Judgement]:
     with Ledger(lake.ledger_path, read_only=True) as ledger:
-        return _stand(judgements.read(ledger))
+        return judgements.read(ledger)
 
 
 def _opposing(lake: Lake, decisions: Sequence[Decision]) -> list[Judgement]:
     pairs = {tuple(sorted((one.one, one.other))): one.kind for one in decisions}
-    return [one for one in _standing(lake) if pairs.get(one.pair, one.kind) != one.kind]
+    return [one for one in _stand(_listed(lake)) if pairs.get(one.pair, one.kind) != one.kind]
 
 
 def told(lake: Lake, seen: Seen, customer_id: str) -> list[Told]:
-    """Return the judgements that stand and concern the customer's records, newest first.
+    """Return the judgements about the customer's records that stand or were taken back, newest first.
 
     One is pending where the release does not show it yet: linked records of two customers, split ones of one.
     """
-    standing = _standing(lake)
-    if not standing:
+    listed = _listed(lake)
+    if not listed:
         return []
-    members = set(records_of(seen, customer_id))
-    mine = [one for one in reversed(standing) if members & set(one.pair)]
+    members, stand = set(records_of(seen, customer_id)), {one.judgement_id for one in _stand(listed)}
+    mine = [
+        one
+        for one in reversed(listed)
+        if (one.judgement_id in stand or one.withdrawn_at) and members & set(one.pair)
+    ]
     owners = _owners(seen, {key for one in mine for key in one.pair})
-    found: list[Told] = []
-    for group in _grouped(mine):
-        one, common = group[0], _common(group)
-        pairs = {key for each in group for key in each.pair}
-        others = {owners.get(key) for key in pairs} - {customer_id}
-        pending = pairs <= owners.keys() and bool(others) == (one.kind == "must_link")
-        found.append(
-            Told(
-                tuple(each.judgement_id for each in group), seen.record(common),
-                tuple(seen.record(key) for key in sorted(pairs - {common})), one.kind,
-                datetime.fromisoformat(one.decided_at), one.decided_by, one.reason if seen.personal else None,
-                pending, next(iter(sorted(filter(None, others))), None), not others,
-            )
-        )  # fmt: skip
-    return found
+    return [_told(seen, customer_id, group, owners) for group in _acts(mine)]
 
 
-def _grouped(found: Sequence[Judgement]) -> list[list[Judgement]]:
-    """Put the judgements of one split together: by the same person, with the same words, on one record."""
-    groups: list[list[Judgement]] = []
+def _told(seen: Seen, customer_id: str, group: Sequence[Judgement], owners: Mapping[str, str]) -> Told:
+    one, common = group[0], _common(group)
+    pairs = {key for each in group for key in each.pair}
+    others = {owners.get(key) for key in pairs} - {customer_id}
+    return Told(
+        judgement_ids=tuple(each.judgement_id for each in group),
+        left=seen.record(common),
+        rights=tuple(seen.record(key) for key in sorted(pairs - {common})),
+        kind=one.kind,
+        decided_at=datetime.fromisoformat(one.decided_at),
+        decided_by=one.decided_by,
+        note=one.reason if seen.personal else None,
+        pending=pairs <= owners.keys() and bool(others) == (one.kind == "must_link"),
+        other_customer_id=next(iter(sorted(filter(None, others))), None),
+        own=not others,
+        withdrawn_at=datetime.fromisoformat(one.withdrawn_at) if one.withdrawn_at else None,
+        withdrawn_by=one.withdrawn_by,
+    )
+
+
+def _acts(found: Sequence[Judgement]) -> list[list[Judgement]]:
+    """Put together what was said at once, and not taken back by itself."""
+    acts: dict[tuple[int, str | None], list[Judgement]] = {}
     for one in found:
-        last = groups[-1] if groups else []
-        alike = bool(last) and one.kind == "cannot_link" and all(
-            (one.kind, one.decided_by, one.reason) == (each.kind, each.decided_by, each.reason) for each in last
-        )  # fmt: skip
-        if alike and set.intersection(*(set(each.pair) for each in (*last, one))):
-            last.append(one)
-        else:
-            groups.append([one])
-    return groups
+        acts.setdefault((one.act or one.judgement_id, one.withdrawn_at), []).append(one)
+    return list(acts.values())
 
 
 def _common(group: Sequence[Judgement]) -> str:
-    return min(set.intersection(*(set(one.pair) for one in group)))
+    """Return the record that all are about; the first of all in a chain of links."""
+    in_all = set.intersection(*(set(one.pair) for one in group))
+    return min(in_all or {key for one in group for key in one.pair})
 
 
 def _owners(seen: Seen, keys: set[str]) -> dict[str, str]:

@@ -5,12 +5,14 @@ Every query is a point look-up: first the id map through its index, then the row
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from cdp import ids
 from cdp.errors import NotFoundError
 from cdp.identifiers import IDENTIFIER_TYPES, check
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MAX_CANDIDATES: Final = 20
+_SHORT_ID: Final = re.compile(r"C?([0-9]{1,15})", re.IGNORECASE)
 
 MatchedBy = Literal["customer_id", "retired_id", "record_key", "identifier", "name"]
 
@@ -157,7 +160,7 @@ def find(connection: duckdb.DuckDBPyConnection, identifier_text: str) -> list[Ma
     """Return the customers that ``identifier_text`` leads to: none, one, or several candidates.
 
     Tried in turn, and the first that finds somebody decides: customer id, retired id, record_key,
-    any identifier (optionally as ``type:value``), full name.
+    any identifier (optionally as ``type:value``), customer id without its zeros, full name.
     """
     text = identifier_text.strip()
     return find_exact(connection, text) or (_by_name(connection, text) if text else [])
@@ -168,7 +171,7 @@ def find_exact(connection: duckdb.DuckDBPyConnection, identifier_text: str) -> l
     text = identifier_text.strip()
     if not text:
         return []
-    for step in (_by_customer_id, _by_record_key, _by_identifier):
+    for step in (_by_customer_id, _by_record_key, _by_identifier, _by_short_id):
         if found := step(connection, text):
             return found
     return []
@@ -181,6 +184,12 @@ def _by_customer_id(connection: duckdb.DuckDBPyConnection, text: str) -> list[Ma
     query = "SELECT customer_id FROM customer_redirects WHERE previous_customer_id = ?"
     row = connection.execute(query, [wanted]).fetchone()
     return [Match(row[0], "retired_id", wanted)] if row else []
+
+
+def _by_short_id(connection: duckdb.DuckDBPyConnection, text: str) -> list[Match]:
+    """Find C00000404 by C404 and 404; last, for a source's own numbers may look like that."""
+    short = _SHORT_ID.fullmatch(text)
+    return _by_customer_id(connection, ids.customer_id(int(short[1]))) if short else []
 
 
 def _by_record_key(connection: duckdb.DuckDBPyConnection, text: str) -> list[Match]:

@@ -168,6 +168,7 @@ def test_a_link_works_once_and_for_a_while(served):
     assert client.get("/keys").status_code == 200
     again = served.client().get(f"/sign-in/{code}")
     assert (again.status_code, "set-cookie" in again.headers) == (403, False)
+    assert client.get(f"/sign-in/{code}").headers["location"] == "/"
     late = sessions.new_link(store, keys.OWNER, now())
     now.forward(minutes=16)
     assert served.client().get(f"/sign-in/{late}").status_code == 403

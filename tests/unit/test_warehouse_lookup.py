@@ -124,6 +124,8 @@ def release(tmp_path_factory):
         ("c00000001 ", "C00000001", "customer_id"),
         ("C00000009", "C00000001", "retired_id"),
         ("C00000010", "C00000001", "retired_id"),
+        ("c1", "C00000001", "customer_id"),
+        ("9", "C00000001", "retired_id"),
         ("shop:17850", "C00000001", "record_key"),
         (" ANN@Example.com", "C00000001", "identifier"),
         ("+44 20 7946 0018", "C00000001", "identifier"),

@@ -28,6 +28,10 @@ def by_link(request: Request, code: str, serving: ServingDep) -> Response:
     """Follow a link that `cdp serve` printed."""
     address = _check_attempts(request, serving)
     token = sessions.follow_link(serving.store, code, serving.now(), serving.lifetimes)
+    if token is None and sessions.find(
+        serving.store, session_token(request) or "", serving.now(), serving.lifetimes
+    ):
+        return RedirectResponse(START, 303)
     if token is None:
         _count_failure(serving, address)
         problem = "This link has been used or is too old. Start `cdp serve` again for a new one."

@@ -38,11 +38,6 @@ class Wish:
     audience: Audience
     form: Form
 
-    @property
-    def hashed(self) -> bool:
-        """Whether what leaves is hashed."""
-        return self.form != "csv"
-
     def check(self) -> None:
         """Raise :class:`UsageError` where nothing may leave that way."""
         if self.form != "csv" and self.audience.internal:

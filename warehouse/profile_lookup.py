@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
+from cdp.errors import UsageError
 from cdp.identifiers import IDENTIFIER_TYPES, check
 from warehouse import documents
 from warehouse.lookup import spellings
@@ -146,8 +147,12 @@ def by_retired_id(source: Source, previous_id: str) -> Document | None:
 def by_identifier(source: Source, kind: str, value: str, namespace: str | None = None) -> Found:
     """Return the customers with an identifier; ``value`` as a person writes it, or as it is stored.
 
-    Raises :class:`cdp.errors.UsageError` for an unknown type.
+    With a ``namespace`` every holder of the value is looked at. Raises :class:`cdp.errors.UsageError` for an
+    unknown type, and for a namespace of one that has none.
     """
+    known = IDENTIFIER_TYPES.get(kind)
+    if namespace and known is not None and known.is_global:
+        raise UsageError(f"Identifiers of the type {kind!r} have no namespace.", hint="Leave it out.")
     normal = check(kind, value, source.default_region).value
     for text in dict.fromkeys(one for one in (normal, value.strip()) if one):
         if kept := _take(source.find(kind, text), kind, text, namespace):

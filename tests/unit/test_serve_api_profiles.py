@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from cdp.lake import Lake
 from tests.serve_tools import EMAIL, NAME, PHONE, Served
 from tests.warehouse_tools import edge, event, identifier, order, publish_into, table, value, world
+from warehouse.api import profiles
 from warehouse.inputs import REDIRECTS
 from warehouse.profile_index import FILE
 from warehouse.serve.keys import Limits
@@ -105,6 +108,18 @@ def test_several_customers_of_an_identifier_are_candidates(served: Served) -> No
         ("C3", None),
     ]
     assert audited(served) == [("profile.read", "C2", None), ("profile.read", "C3", None)]
+
+
+def test_a_namespace_of_what_has_none_is_refused(served: Served) -> None:
+    body = {"type": "email", "value": EMAIL, "namespace": "crm"}
+    answer = served.with_key("read").post(f"{URL}/lookup", json=body)
+    assert (answer.status_code, "no namespace" in answer.text) == (422, True)
+
+
+def test_a_look_up_that_may_take_long_keeps_no_other_request_waiting(served: Served) -> None:
+    with served.serving.releases.reading() as reader:
+        ran = asyncio.run(profiles.ask(reader, lambda _: threading.get_ident(), long=True))
+    assert ran != threading.get_ident()
 
 
 def test_nobody_found_is_404_and_is_kept_without_what_was_asked(served: Served) -> None:

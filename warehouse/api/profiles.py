@@ -46,9 +46,11 @@ REDIRECT: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-async def ask(reader: Reader, question: Callable[[Source], _Result]) -> _Result:
-    """Ask the release's index, or in a thread its tables where it has none."""
+async def ask(reader: Reader, question: Callable[[Source], _Result], *, long: bool = False) -> _Result:
+    """Ask the release's index, or in a thread its tables where it has none; in a thread, too, what may take ``long``."""
     if reader.profiles is not None:
+        if long:
+            return await run_in_threadpool(question, reader.profiles)
         return question(reader.profiles)
 
     def from_tables() -> _Result:
@@ -89,7 +91,12 @@ async def look_up(
     """
     if isinstance(body, LookupByType):
         kind, value, namespace = body.type, body.value, body.namespace
-        found = await ask(reader, lambda source: profile_lookup.by_identifier(source, kind, value, namespace))
+        # Among thousands who share a value, nobody may be of the namespace: all of them are looked at.
+        found = await ask(
+            reader,
+            lambda source: profile_lookup.by_identifier(source, kind, value, namespace),
+            long=bool(namespace),
+        )
     else:
         text = body.identifier
         found = await ask(reader, lambda source: profile_lookup.by_text(source, text))

@@ -209,6 +209,18 @@ def test_the_page_keeps_rules_that_the_caller_cannot_see_as_the_api_does(ask, br
     assert ask("GET", "/guarded").json()["name"] == "Guarded"
 
 
+def test_a_rule_without_a_condition_is_saved_once_somebody_says_everybody(ask, browse):
+    client, form = browse("segments")
+    form |= {"name": "All of them", "0.kind": "group", "0.mode": "all"}
+    refused = client.post("/segments/save", data=form, follow_redirects=False)
+    assert refused.status_code == 422
+    assert 'name="everybody"' in refused.text
+    assert ask("GET", "/all-of-them").status_code == 404
+    saved = client.post("/segments/save", data={**form, "everybody": "yes"}, follow_redirects=False)
+    assert saved.status_code == 303
+    assert ask("GET", "/all-of-them").json()["newest"]["rule"] == {"all": []}
+
+
 @pytest.mark.parametrize(
     ("rule", "path", "word"),
     [

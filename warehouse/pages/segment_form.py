@@ -201,6 +201,15 @@ def is_complete(draft: Draft) -> bool:
     return not any(part.mistakes for part in _all(draft))
 
 
+def is_empty(draft: Draft) -> bool:
+    """Whether there is no condition in it: then everybody meets it.
+
+    >>> [is_empty(act(numbered(empty()), action)) for action in ("none", "add-group:0", "add-place:0")]
+    [True, True, False]
+    """
+    return all(part.kind == GROUP for part in _all(draft))
+
+
 def mistakes(draft: Draft) -> Iterable[str]:
     """Yield what is said against the parts of a draft."""
     return (text for part in _all(draft) for text in part.mistakes)

@@ -220,6 +220,7 @@ def _sample(
     subject: str | None = None,
 ) -> list[dict[str, Any]]:
     if rows:
+        serving.spend_rows(caller, len(rows))
         serving.audit(caller, action, subject, reader=reader, rows=len(rows))
     if caller.sees_personal_data:
         return rows
@@ -237,12 +238,17 @@ def save(
         if standing := desk.catalogue.segments.get(given["segment_id"]):
             desk.need_own(standing)
         rule = segment_form.rule_of(draft, desk.fields)
+        is_everybody = segment_form.is_empty(draft)
         problem: CdpError | None = None
         try:
             if _read(desk, draft) is None:
                 problem = UsageError("The rule is not finished yet: look at the marked conditions.")
             elif not given["name"].strip():
                 problem = UsageError("Give the segment a name.")
+            elif is_everybody and "everybody" not in dict(items):
+                problem = UsageError(
+                    "This rule has no condition. Add one, or say that everybody belongs to it."
+                )
             else:
                 return _saved(desk, serving, reader, caller, given, rule)
         except (UsageError, ConflictError) as error:
@@ -252,7 +258,7 @@ def save(
         status = 409 if isinstance(problem, ConflictError) else 422
         return page(
             request, "segment_edit.html", caller, status=status, builder=builder, given=given, segment=segment,
-            problem=str(problem.message),
+            problem=str(problem.message), ask_everybody=is_everybody,
         )  # fmt: skip
 
 

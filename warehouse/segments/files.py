@@ -316,7 +316,10 @@ def save(lake: Lake, fields: Fields, draft: Draft, *, after: int, now: datetime)
     if segment_id in RESERVED and after == 0:
         raise UsageError(f"{segment_id!r} is a page of its own.", hint="Give the segment another id.")
     catalogue = read(lake, fields)
-    _expect(catalogue.segments.get(segment_id), segment_id, after)
+    standing = catalogue.segments.get(segment_id)
+    _expect(standing, segment_id, after)
+    if not draft.archived:
+        _expect_own_name(catalogue, draft, standing)
     if draft.archived:
         _expect_unused(catalogue, segment_id)
         rule = draft.rule
@@ -335,6 +338,19 @@ def save(lake: Lake, fields: Fields, draft: Draft, *, after: int, now: datetime)
     except FileExistsError:
         raise _conflict(segment_id) from None
     return made
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _expect_own_name(catalogue: Catalogue, draft: Draft, standing: Segment | None) -> None:
+    """Refuse the name of another segment in use: in lists nobody could tell the two apart."""
+    if standing and not standing.is_archived and standing.name == draft.name.strip():
+        return
+    others = (one for one in catalogue.segments.values() if one.segment_id != draft.segment_id)
+    if any(_plain(one.name) == _plain(draft.name) for one in others if not one.is_archived):
+        raise UsageError("Another segment has this name.", hint="Give this one another name.")
 
 
 def _usable(catalogue: Catalogue, segment_id: str, rule: object, fields: Fields) -> Node:

@@ -21,7 +21,7 @@ from warehouse.audiences import shares
 from warehouse.segments import files
 from warehouse.segments.fields import known_fields
 from warehouse.segments.schema import schema
-from warehouse.serve import keys
+from warehouse.serve import keys, sessions
 from warehouse.serve.app import create_app
 from warehouse.serve.context import Serving
 
@@ -162,8 +162,6 @@ def test_a_rule_is_shown_without_the_personal_values_in_it(ask):
 @pytest.fixture
 def browse(served):
     """Return a browser in which somebody with these scopes has signed in, and what its forms send along."""
-    from warehouse.serve import sessions
-
     client, serving = served
 
     def signed_in(*scopes):
@@ -331,6 +329,31 @@ def test_the_published_schema_says_what_the_parser_says(ask):
         {},
     ):
         assert not check.is_valid({"rule": rule}), rule
+
+
+def test_rows_count_against_the_day_s_wherever_they_leave(served):
+    client, serving = served
+    limits = keys.Limits(None, 1)
+
+    def reader_of_one_row():
+        text = keys.create(serving.store, "small", ("admin",), now=NOW, limits=limits)[1]
+        return {"Authorization": f"Bearer {text}"}
+
+    api = "/api/v1/segments"
+    head = reader_of_one_row()
+    assert client.get(f"{api}/yorkers/changes", headers=head).status_code == 429
+    assert client.get(f"{api}/yorkers/changes", params={"limit": 1}, headers=head).status_code == 200
+    head = reader_of_one_row()
+    assert client.post(f"{api}/preview", json={"rule": YORK}, headers=head).status_code == 429
+    assert client.post(f"{api}/preview", json={"rule": YORK, "sample": 0}, headers=head).status_code == 200
+    key_id = keys.create(serving.store, "small", ("admin",), now=NOW, limits=limits)[0]
+    client.cookies.set(sessions.COOKIE, sessions.begin(serving.store, key_id, NOW))
+    assert [client.get(path).status_code for path in ("/customers", "/segments/yorkers")] == [429, 429]
+    client.cookies.clear()
+    told = serving.store.rows(
+        "SELECT rows FROM audit WHERE action = 'segment.changes' AND subject = 'yorkers'"
+    )
+    assert 1 in [row[0] for row in told]
 
 
 def test_members_are_downloaded_as_csv_without_formulas(browse):

@@ -245,6 +245,7 @@ def preview(given: Preview, serving: ServingDep, reader: ReaderDep, caller: ApiS
         if not caller.sees_personal_data:
             rows = [masking.row("customers", row, reader.tokens) for row in rows]
         if rows:
+            serving.spend_rows(caller, len(rows))
             serving.audit(caller, "segment.preview", reader=reader, rows=len(rows))
         return Previewed(
             release=reader.version, in_words=desk.teller.say(rule).flat(), count=desk.count(rule), sample=rows
@@ -382,6 +383,8 @@ def changes(
     with desk_of(serving, reader, caller) as desk:
         desk.catalogue.get(segment_id)
         found = reading.changes(desk.connection, segment_id, since=since, after=after, limit=limit)
+    serving.spend_rows(caller, len(found))
+    serving.audit(caller, "segment.changes", segment_id, reader=reader, rows=len(found))
     told = [MemberChange.model_validate(one, from_attributes=True) for one in found]
     return MemberChanges(
         release=reader.version,

@@ -137,6 +137,7 @@ def _shown(
     with reader.connection() as connection:
         facets = customer_finder.facets(reader, connection)
         found = customer_finder.find(connection, facets, question)
+    serving.spend_rows(caller, len(found.rows))
     serving.audit(caller, SEARCHED if text else LISTED, reader=reader, rows=len(found.rows))
     template = "_customers.html" if is_fragment(request) else "customers.html"
     values = _values(asked, order, text, facets, found, caller)

@@ -103,7 +103,7 @@ def test_the_page_says_who_may_leave_and_why_others_may_not(shop):
     page = shop.signed_in("segments", "read-pii").get("/audiences/new?purpose=marketing&form=meta&least=0.9")
     assert page.status_code == 200
     cells = [cell.split("</td>")[0] for cell in page.text.split('<td class="num">')[1:]]
-    assert cells == ["6", "−1", "−2", "−1", "−1"]
+    assert cells == ["6", "−1", "−2", "0", "−1", "−1"]
     assert "<strong>1</strong>" in page.text
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pytest
 
 from cdp import durable
 from cdp.lake import Lake
+from cdp.suppression import Suppressed
 from tests.serve_tools import EMAIL, NAME, PHONE, Served
 from tests.warehouse_tools import (
     NOW,
@@ -25,6 +27,7 @@ from tests.warehouse_tools import (
     value,
     world,
 )
+from warehouse.audiences.selection import Audience, funnel
 from warehouse.inputs import REDIRECTS
 from warehouse.serve.keys import Limits
 
@@ -133,6 +136,31 @@ def test_nobody_leaves_without_consent_but_for_internal_use(served: Served) -> N
         assert client.get(f"{EXPORTS}/{dataset}?purpose=research").content == b""
     lines = served.serving.store.rows("SELECT subject, rows FROM audit WHERE action = 'export.download'")
     assert ("customers for marketing", 1) in [tuple(line) for line in lines]
+
+
+def test_an_address_that_unsubscribed_leaves_through_nobody_else(tmp_path: Path) -> None:
+    ids = {f"crm:{n}": f"C{n}" for n in range(1, 6)}
+    gone = event("u", "crm:2", at=5, event_type="email_unsubscribed", channel="email")
+    owners = [
+        *(identifier(f"crm:{n}", "email", "family@mail.example") for n in (1, 2)),
+        identifier("crm:3", "email", "cy@mail.example"),
+        *(identifier(f"crm:{n}", "phone", PHONE) for n in (2, 4)),
+        identifier("crm:5", "user_id", "7", namespace="crm"),
+    ]
+    words = [consent(f"crm:{n}", "granted") for n in (1, 3, 4, 5)]
+    values = [value("crm:5", "email", "Family@mail.example")]
+    publish_into(
+        Lake(tmp_path / "w"), world(tmp_path / "in", [[*words, gone]], ids, identifiers=owners, values=values)
+    )
+    served = Served(Lake(tmp_path / "w"))
+    client = served.with_key("read-pii")
+    for query in ("purpose=marketing", "purpose=marketing&channel=email"):
+        answer = client.get(f"{EXPORTS}/customers?{query}")
+        assert {row["customer_id"] for row in rows_of(answer.content, "ndjson")} == {"C3"}
+    with served.serving.releases.reading() as reader, reader.connection() as connection:
+        found = funnel(connection, Audience("marketing", "email"), Suppressed())
+    assert (found.members, found.no_consent, found.denied_address, found.allowed) == (5, 1, 3, 1)
+    served.close()
 
 
 @pytest.mark.parametrize("channel", ["mail", "emails", "carrier_pigeon"])

@@ -1,4 +1,4 @@
-"""Who of a release may leave, and why others may not: segment, suppression, consent, match probability.
+"""Who of a release may leave, and why others may not: segment, suppression, consent, addresses, match probability.
 
 Every exporter asks here, and nowhere else: what is decided here holds for files, for lists of
 advertisers' networks, for HTTP destinations, for the API's streams and for downloads from the pages.
@@ -26,7 +26,8 @@ class Audience:
     """Who is asked for, and what for.
 
     ``purpose`` other than ``internal`` leaves out everybody who is on the suppression list or has not consented
-    to it (on ``channel`` where one is named; else: granted on some channel, and denied on none).
+    to it (on ``channel`` where one is named; else: granted on some channel, and denied on none), or who has an
+    e-mail address or telephone number with somebody who has denied it: nobody is reached there.
     ``min_probability`` leaves out customers whose weakest record matched with less. ``segment``: its members
     in this release, None: all customers. Raises :class:`UsageError` where ``channel`` is none of
     :data:`cdp.events.CHANNELS`: nobody could have denied it there.
@@ -64,12 +65,13 @@ class Funnel:
     members: int
     suppressed: int
     no_consent: int
+    denied_address: int
     low_probability: int
 
     @property
     def allowed(self) -> int:
         """How many may leave."""
-        return self.members - self.suppressed - self.no_consent - self.low_probability
+        return self.members - self.suppressed - self.no_consent - self.denied_address - self.low_probability
 
 
 # The newest word counts, of two at once the denial; one without a time is older than all others.
@@ -77,13 +79,13 @@ _NEWEST: Final = (
     "arg_max(w.state, {moment: coalesce(w.decided_at, '-infinity'::TIMESTAMPTZ), denied: w.state = 'denied'})"
 )
 
-_CONSENTED_ON: Final = f"""
+_CONSENT_ON: Final = f"""
     SELECT w.customer_id FROM customer_consents AS w
     WHERE (w.purpose IS NULL OR w.purpose = $purpose) AND (w.channel IS NULL OR w.channel = $channel)
-    GROUP BY w.customer_id HAVING {_NEWEST} = 'granted'
+    GROUP BY w.customer_id HAVING {_NEWEST} =
 """
 
-_CONSENTED: Final = f"""
+_CONSENT: Final = f"""
     WITH words AS (SELECT * FROM customer_consents WHERE purpose IS NULL OR purpose = $purpose),
     states AS (
         SELECT asked.customer_id, asked.channel, {_NEWEST} AS state
@@ -92,14 +94,28 @@ _CONSENTED: Final = f"""
             ON w.customer_id = asked.customer_id AND (w.channel IS NULL OR w.channel = asked.channel)
         GROUP BY asked.customer_id, asked.channel
     )
-    SELECT customer_id FROM states GROUP BY customer_id
-    HAVING bool_or(state = 'granted') AND NOT bool_or(state = 'denied')
+    SELECT customer_id FROM states GROUP BY customer_id HAVING
+"""
+_SOME_GRANTED: Final = "bool_or(state = 'granted') AND NOT bool_or(state = 'denied')"
+_SOME_DENIED: Final = "bool_or(state = 'denied')"
+
+# An address that a release knows as an identifier, or as the golden one of a customer.
+_SHARED_WITH: Final = """
+    WITH denied AS ({}),
+    owned AS (
+        SELECT customer_id, type, value FROM customer_identifiers WHERE type IN ('email', 'phone')
+        UNION SELECT customer_id, 'email', lower(trim(email)) FROM customers WHERE email IS NOT NULL
+        UNION SELECT customer_id, 'phone', phone FROM customers WHERE phone IS NOT NULL
+    )
+    SELECT o.customer_id FROM owned AS o
+    JOIN (SELECT * FROM owned SEMI JOIN denied USING (customer_id)) AS d
+        ON d.type = o.type AND d.value = o.value AND d.customer_id <> o.customer_id
 """
 
 _MEMBERS: Final = (
     "SELECT customer_id FROM segment_members WHERE segment_id = $segment AND exited_release IS NULL"
 )
-_REASONS: Final = ("suppressed", "no_consent", "low_probability")
+_REASONS: Final = ("suppressed", "no_consent", "denied_address", "low_probability")
 
 
 def select(
@@ -129,7 +145,8 @@ def funnel(
     (counts,) = connection.execute(
         f"""
         SELECT count(*), count_if(suppressed), count_if(no_consent AND NOT suppressed),
-            count_if(low_probability AND NOT no_consent AND NOT suppressed)
+            count_if(denied_address AND NOT no_consent AND NOT suppressed),
+            count_if(low_probability AND NOT denied_address AND NOT no_consent AND NOT suppressed)
         FROM ({marked})
         """,
         parameters,
@@ -145,12 +162,14 @@ def _marked(
 ) -> tuple[str, dict[str, Any]]:
     """Return a query of everybody in the audience with the reasons why each may not leave."""
     parameters: dict[str, Any] = {"least": audience.min_probability}
-    listed = consented = "false"
+    listed = consented = shared = "false"
     if not audience.internal:
         parameters |= {"purpose": audience.purpose.lower()}
         if audience.channel:
             parameters |= {"channel": audience.channel.lower()}
-        consented = f"c.customer_id NOT IN ({_CONSENTED_ON if audience.channel else _CONSENTED})"
+        granted, denied = _words(audience)
+        consented = f"c.customer_id NOT IN ({granted})"
+        shared = f"c.customer_id IN ({_SHARED_WITH.format(denied)})"
         ids = suppression.customers(connection, suppressed)["customer_id"].to_pylist()
         if ids:
             parameters |= {"listed": ids}
@@ -165,10 +184,17 @@ def _marked(
         where = f"WHERE c.customer_id IN ({_MEMBERS})"
     marked = f"""
         SELECT c.customer_id, {listed} AS suppressed, {consented} AS no_consent,
-            coalesce(c.match_probability, 1) < $least AS low_probability
+            {shared} AS denied_address, coalesce(c.match_probability, 1) < $least AS low_probability
         FROM customers AS c {where}
     """
     return marked, parameters
+
+
+def _words(audience: Audience) -> tuple[str, str]:
+    """Return queries of those who have granted what an audience is for, and of those who have denied it."""
+    if audience.channel:
+        return f"{_CONSENT_ON} 'granted'", f"{_CONSENT_ON} 'denied'"
+    return f"{_CONSENT} {_SOME_GRANTED}", f"{_CONSENT} {_SOME_DENIED}"
 
 
 def _check_segment(connection: duckdb.DuckDBPyConnection, segment: str) -> None:

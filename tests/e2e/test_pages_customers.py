@@ -42,6 +42,19 @@ def test_a_slow_click_on_somebody_who_was_found_opens_their_page(pages: Pages) -
     page.wait_for_url(f"**/customers/{ADA}")
 
 
+def test_who_comes_back_from_a_customer_finds_the_search(pages: Pages) -> None:
+    page = pages.open("/customers")
+    page.get_by_role("searchbox").press_sequentially("okafor ada", delay=20)
+    page.get_by_text("found, the best first").wait_for()
+    page.locator("#customer-rows a.stretch").first.click()
+    page.wait_for_url(f"**/customers/{ADA}")
+    page.go_back()
+    page.get_by_text("found, the best first").wait_for()
+    assert page.get_by_role("searchbox").input_value() == "okafor ada"
+    page.goto(f"{pages.site.address}/customers")
+    assert page.get_by_role("searchbox").input_value() == ""
+
+
 def test_filters_narrow_the_list_and_stand_in_the_address(pages: Pages) -> None:
     page = pages.open("/customers")
     before = page.locator(".result-line").inner_text()

@@ -3,6 +3,8 @@
   const names = { system: "Colours: system", light: "Colours: light", dark: "Colours: dark" };
   const next = { system: "light", light: "dark", dark: "system" };
   const button = document.getElementById("theme");
+  // Nobody is signed in: what the one before looked for is no business of the next one.
+  if (!button) sessionStorage.removeItem("customers");
   if (button) {
     const show = () => {
       document.getElementById("theme-name").textContent = names[localStorage.getItem("theme") ?? "system"];

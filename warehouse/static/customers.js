@@ -1,7 +1,18 @@
-// The arrow keys lead from the search box into the results and back; Enter opens one.
+// The arrow keys lead from the search box into the results and back; Enter opens one. The text never stands in the
+// address, so the tab keeps it: whoever comes back from a customer finds the search as they left it.
 (() => {
   const box = document.getElementById("text");
   const links = () => [...document.querySelectorAll("#customer-rows a.stretch")];
+  addEventListener("pagehide", () => {
+    sessionStorage.setItem("customers", JSON.stringify({ at: location.search, text: box.value }));
+  });
+  addEventListener("load", () => {
+    const before = JSON.parse(sessionStorage.getItem("customers") ?? "{}");
+    const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+    if (!isBack || !before.text || before.at !== location.search || box.value) return;
+    box.value = before.text;
+    box.form.requestSubmit();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const found = links();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cdp.errors import NotFoundError, RunFailedError, UsageError
+from cdp.errors import CdpError, RunFailedError
 from cdp.settings.exporting import EACH_RUN
 from pipelines.session import Session
 from warehouse import release as releases
@@ -100,7 +100,9 @@ def export_all(session: Session) -> list[ExportReport]:
                     counts[name] = delivered.rows
                     if delivered.problem:
                         failed[name] = delivered.problem
-            except (UsageError, NotFoundError) as error:  # its own settings are wrong: the others' are not
+            except (
+                CdpError
+            ) as error:  # its own settings are wrong, or its own disk is full: the others' are not
                 failed[name] = error.message
             advance(1)
         if failed:

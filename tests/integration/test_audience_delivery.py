@@ -86,10 +86,13 @@ def to(server, **more):
     )
 
 
+ENVIRONMENT = {"CRM_SECRET": SECRET, "DASHED": "Bearer \u2013x"}
+
+
 def run(lake, wanted, ticks=None, **more):
     with Ledger(lake.ledger_path) as ledger:
         return deliver(
-            lake, ledger, current(lake), wanted, now=NOW, caller="run", environment={"CRM_SECRET": SECRET},
+            lake, ledger, current(lake), wanted, now=NOW, caller="run", environment=ENVIRONMENT,
             clock=(ticks or Ticks()).clock(), **more,
         )  # fmt: skip
 
@@ -387,13 +390,19 @@ def test_another_address_is_given_everything(lake, tmp_path):
         ({"private_addresses": False}, UsageError, "this machine or of a private network"),
         ({"url": "http://169.254.169.254/latest"}, UsageError, "link-local"),
         ({"secret_env": "NOT_SET"}, UsageError, "NOT_SET is not set"),
+        ({"header_env": {"Authorization": "DASHED"}}, UsageError, "DASHED is no header value"),
+        ({"url": "https://a..b.example/"}, UsageError, "no address that can be asked"),
+        ({"url": "https://crm.example:99999/"}, UsageError, "no address that can be asked"),
         ({"url": "https://localhost:{port}/"}, None, "could not be reached"),
     ],
 )
 def test_nothing_is_sent_where_it_may_not_go(lake, tmp_path, change, error, says):
     publish_into(lake, people(tmp_path / "a"))
     with receiving() as server:
-        given = {k: v.format(port=server.server_address[1]) if k == "url" else v for k, v in change.items()}
+        given = {
+            k: v.replace("{port}", str(server.server_address[1])) if k == "url" else v
+            for k, v in change.items()
+        }
         wanted = to(server, attempts=1)
         wanted = replace(wanted, destination=wanted.destination.model_copy(update=given))
         if error:

@@ -92,6 +92,17 @@ def test_runs_write_what_is_due_and_go_on_with_what_failed(shop, server, down):
     assert log == [("plain", "files", 2, True), ("told", "http", 0, False), ("told", "http", 2, True)]
 
 
+def test_an_export_that_fails_in_its_own_way_stops_no_other(shop, server, down):
+    down[0] = False
+    text = (shop / "cdp.yaml").read_text(encoding="utf-8")
+    broken = 'aaa: {purpose: internal, destination: {url: "https://a..b.example/in"}}'
+    (shop / "cdp.yaml").write_text(text.replace("exports:\n", f"exports:\n  {broken}\n"), encoding="utf-8")
+    with pytest.raises(RunFailedError, match="aaa: The destination's url"):
+        run(shop)
+    assert (shop / "exports" / "plain" / "LATEST").is_file()
+    assert len(server.audience) == 2
+
+
 def test_on_demand_whatever_the_schedule(shop, server, down, call):
     down[0] = False
     run(shop)

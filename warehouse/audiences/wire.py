@@ -116,7 +116,7 @@ class Sender:
         self._secret = _secret(environment, settings.secret_env) if settings.secret_env else None
         self._headers = {
             **settings.headers,
-            **{name: _secret(environment, given) for name, given in settings.header_env.items()},
+            **{name: _header_value(environment, given) for name, given in settings.header_env.items()},
         }
         self._url = urlsplit(settings.url)
         self._connection: http.client.HTTPConnection | None = None
@@ -132,7 +132,10 @@ class Sender:
             self._connection = None
 
     def send(self, batch: Batch, moment: datetime) -> Answer:
-        """Post a batch once. Raises :class:`UnreachableError` where no answer came."""
+        """Post a batch once.
+
+        Raises :class:`UnreachableError` where no answer came, :class:`UsageError` where none ever could.
+        """
         deadline = time.monotonic() + self._settings.timeout_seconds
         target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         try:
@@ -145,6 +148,9 @@ class Sender:
             raise UsageError(f"Nothing is delivered there: {error}.", hint=hint) from None
         except ssl.SSLCertVerificationError as error:
             raise UsageError(f"The destination's certificate is not valid: {error.verify_message}.") from None
+        except ValueError:  # of a host such as a..b, a port beyond 65535, a path that is not ASCII
+            self.close()
+            raise UsageError("The destination's url is no address that can be asked.") from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise UnreachableError(type(error).__name__) from None
@@ -195,11 +201,17 @@ def content_type(form: Literal["ndjson", "json"]) -> str:
 
 def _secret(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name, "")
-    if not value or "\n" in value or "\r" in value:
-        raise UsageError(
-            f"The environment variable {name} is {'no header value' if value else 'not set'}.",
-            hint="The destination of this export needs it.",
-        )
+    if not value:
+        hint = "The destination of this export needs it."
+        raise UsageError(f"The environment variable {name} is not set.", hint=hint)
+    return value
+
+
+def _header_value(environment: Mapping[str, str], name: str) -> str:
+    value = _secret(environment, name)
+    if not value.isascii() or not value.replace("\t", " ").isprintable():
+        hint = "Expected printable ASCII characters in one line."
+        raise UsageError(f"The environment variable {name} is no header value.", hint=hint)
     return value
 
 

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle.test_segments import rules
-from warehouse.pages.segment_form import act, draft_of, find, from_items, is_complete, numbered, rule_of
+from warehouse.pages.segment_form import (
+    act,
+    draft_of,
+    empty,
+    find,
+    from_items,
+    is_complete,
+    mistakes,
+    numbered,
+    rule_of,
+)
 from warehouse.segments.fields import known_fields
 from warehouse.segments.parse import parse
 from warehouse.segments.tree import All, AnyOf, Not
@@ -74,3 +84,11 @@ def test_what_is_added_can_be_removed(rule, kind):
 )
 def test_any_form_is_read(pairs):
     rule_of(from_items(pairs), FIELDS)
+
+
+def test_a_form_that_is_read_twice_says_each_mistake_once():
+    draft = numbered(empty())
+    draft = act(act(draft, "add-behaviour:0"), "add-detail:0-0")
+    for _ in range(2):
+        rule_of(draft, FIELDS)
+        assert list(mistakes(draft)) == ["Choose what they did.", "Choose what to look at."]

@@ -181,7 +181,7 @@ def rule_of(draft: Draft, fields: Fields) -> dict[str, Any]:
     """Return the JSON of a draft, with a word at each part that is not finished yet."""
     made = _Writer(fields).node(draft, "$")
     for part in _all(draft):
-        part.mistakes += _unfinished(part, fields)
+        part.mistakes = _unfinished(part, fields)
     return made
 
 

@@ -119,13 +119,15 @@ def _consent(purpose: str, channel: str | None, state: str, said: Sequence[Row])
 
 
 def segments(seen: Seen, customer_id: str) -> list[Row]:
-    """Return the segments that the customer is in now."""
+    """Return the segments that the customer is in now, by the names that they had when the release was built."""
     query = """
-        SELECT m.segment_id, max(m.rule_version) AS rule_version, max(m.entered_release) AS entered_release
-        FROM segment_members AS m WHERE m.customer_id = ? AND m.exited_release IS NULL
-        GROUP BY m.segment_id ORDER BY m.segment_id
+        SELECT segment_id, arg_max(name, rule_version) AS name FROM segments
+        WHERE segment_id IN (
+            SELECT segment_id FROM segment_members WHERE customer_id = ? AND exited_release IS NULL
+        )
+        GROUP BY segment_id ORDER BY segment_id
     """
-    return seen.raw(query, [customer_id])
+    return seen.rows("segments", query, [customer_id])
 
 
 def changes(seen: Seen, customer_id: str) -> list[Row]:

@@ -49,6 +49,7 @@ live in York, or nobody knows" is `{{"not": {{"field": "city", "op": "is", "valu
 **Texts** are compared without regard to case; lists are compared exactly. **Days** count back from the time of the
 release; a day such as `2026-01-31` begins at midnight UTC. **Money** is compared in one currency: the named one, else
 the base currency of the release. An event's `amount` is compared as converted to the base currency, unless one is named.
+Where a workspace has no base currency, every condition on money names one.
 **Personal** fields and `near` need the scope `read-pii`: a count would tell what masking hides.
 
 ## What they did

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
+from cdp import duck
 from cdp.lake import Lake
 from cdp.ledger import Ledger
 from cdp.settings import load
@@ -18,8 +19,9 @@ from connectors.registry import names
 from tests.segment_tools import keep_segment
 from tests.warehouse_tools import NOW, event, order, publish_into, value, world
 from warehouse.audiences import shares
-from warehouse.segments import files
-from warehouse.segments.fields import known_fields
+from warehouse.segments import evaluate, files
+from warehouse.segments.fields import fields_of, known_fields
+from warehouse.segments.parse import RuleError, parse
 from warehouse.segments.schema import schema
 from warehouse.serve import keys, sessions
 from warehouse.serve.app import create_app
@@ -254,6 +256,29 @@ def test_a_mistake_is_named_by_its_place_and_what_was_expected(ask, rule, path, 
     assert answer.status_code == 422
     assert f"{path}: " in answer.json()["detail"]
     assert word in answer.json()["detail"]
+
+
+def test_money_without_a_base_currency_is_compared_in_a_named_one(tmp_path):
+    ids = {"shop:1": "C1", "shop:2": "C2"}
+    orders = [order("o1", "500", currency="JPY"), order("o2", "120", "shop:2", currency="GBP")]
+    inputs = world(tmp_path / "in", [orders], ids, base_currency=None)
+    lake = Lake(tmp_path)
+    rich = {"field": "net_revenue", "op": "at_least", "value": 100}
+    spent = {"did": "order_placed", "where": [{"field": "amount", "op": "at_least", "value": 100}]}
+    keep_segment(tmp_path, "rich", rich)
+    keep_segment(tmp_path, "pounds", {**rich, "currency": "GBP"})
+    release = publish_into(lake, inputs)
+    with duck.connect(release.database, read_only=True) as connection:
+        fields = fields_of(connection)
+        for rule in (rich, spent):
+            with pytest.raises(RuleError, match="base currency"):
+                parse(rule, fields)
+        pounds = {"did": "order_placed", "where": [{**spent["where"][0], "currency": "GBP"}]}
+        assert evaluate.members(connection, parse(pounds, fields)) == ["C2"]
+        told = dict(connection.execute("SELECT segment_id, problem FROM segments").fetchall())
+        members = connection.execute("SELECT segment_id, customer_id FROM segment_members").fetchall()
+    assert "base currency" in told["rich"]
+    assert (told["pounds"], members) == (None, [("pounds", "C2")])
 
 
 def test_rules_that_are_too_deep_or_too_large_are_refused(ask):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cdp.errors import UsageError
 from warehouse.segments.fields import CUSTOMERS, EVENTS, SOUND, Field, Fields
+from warehouse.segments.parse import NO_CURRENCY, Mistake, RuleError
 from warehouse.segments.tree import All, AnyOf, Compare, Did, InSegment, Near, Node, Not
 
 if TYPE_CHECKING:
@@ -147,13 +148,16 @@ class _Compiler:
         made: exp.Expr = sign(this=column, expression=self._typed(value, of))
         return made
 
-    def _currency(self, node: Compare, table: str) -> exp.Expr | None:
-        """Amounts of one currency only are compared: the named one, else the release's base currency."""
+    def _currency(self, node: Compare, table: str) -> exp.Expr:
+        """Amounts of one currency only are compared: the named one, else the release's base currency.
+
+        Raises :class:`RuleError` where there is neither: 500 JPY are not more than 100 GBP.
+        """
         from sqlglot import exp
 
         wanted = node.currency or self.as_of.base_currency
         if wanted is None:
-            return None
+            raise RuleError([Mistake("$", f"{node.field}: {NO_CURRENCY}")])
         column = exp.column("currency", table=table, quoted=True)
         return exp.EQ(this=column, expression=self._parameter(wanted, "VARCHAR"))
 

@@ -24,12 +24,12 @@ _ID: Final = "customer_id"
 
 def as_of(connection: duckdb.DuckDBPyConnection) -> AsOf:
     """Return which release answers, and as of when."""
-    row = connection.execute("SELECT version, created_at, base_currency FROM cdp_release").fetchone()
-    if row is None:
+    rows = connection.execute("SELECT version, created_at, base_currency FROM cdp_release").fetchall()
+    if not rows:
         raise NotFoundError(
             "This release does not say what it is.", hint="Publish again: cdp publish --full."
         )
-    return AsOf(*row)
+    return AsOf(*rows[0])
 
 
 def _customers(*columns: str) -> exp.Select:

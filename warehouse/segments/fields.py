@@ -136,10 +136,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of customers and of events. ``events`` is empty where a release is too old to have any."""
+    """The fields of customers and of events. ``events`` is empty where a release is too old to have any.
+
+    ``has_base``: whether there is a base currency, in which amounts are compared where none is named.
+    """
 
     customers: Mapping[str, Field]
     events: Mapping[str, Field]
+    has_base: bool = True
 
 
 def _field(table: str, name: str, kind: str, pii: str, comment: str) -> Field | None:
@@ -184,4 +188,6 @@ def fields_of(connection: duckdb.DuckDBPyConnection) -> Fields:
     for table, name, kind, pii, comment in rows:
         if field := _field(table, name, kind, pii, comment):
             found[table][name] = field
-    return Fields(MappingProxyType(found[CUSTOMERS]), MappingProxyType(found[EVENTS]))
+    base = connection.execute("SELECT base_currency FROM cdp_release").fetchall()
+    has_base = any(currency is not None for (currency,) in base)
+    return Fields(MappingProxyType(found[CUSTOMERS]), MappingProxyType(found[EVENTS]), has_base)

@@ -26,6 +26,7 @@ from warehouse.segments.compile import query
 from warehouse.segments.evaluate import as_of
 from warehouse.segments.fields import CUSTOMERS, Fields, fields_of, known_fields
 from warehouse.segments.files import Catalogue, Segment
+from warehouse.segments.parse import RuleError
 from warehouse.segments.tree import Node
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def _evaluate(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Ma
             _insert(connection, catalogue, known, one, rule)
         except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.BinderException) as error:
             problems[one] = f"Its rule cannot be evaluated ({type(error).__name__})."
+        except RuleError as error:  # of this workspace alone: the others are known from reading the files
+            problems[one] = error.message
     if problems:
         connection.register("given_problems", pa.table({"segment_id": sorted(problems)}))
         connection.execute(

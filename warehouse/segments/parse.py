@@ -32,6 +32,9 @@ _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "did": ("did", "at_least", "at_most", "within_days", "before_days", "where"),
 }
 ANY: Final = "any"
+NO_CURRENCY: Final = (
+    "expected a currency, as GBP: there is no base currency that amounts could be compared in"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,8 @@ class _Parser:
                 self._wrong(f"{path}.value", f"expected none: {operator.name} stands alone")
             return Compare(field.name, operator.name)
         before = len(self.mistakes)
+        if field.kind == "money" and not self.fields.has_base and given.get("currency") is None:
+            self._wrong(f"{path}.currency", NO_CURRENCY)
         value = self._value(given.get("value"), field, operator.takes, f"{path}.value")
         return Compare(field.name, operator.name, value, currency) if len(self.mistakes) == before else None
 

@@ -405,3 +405,20 @@ class TestConsent:
             ("marketing", "email", "denied", day(2), "mail"),
             ("research", "post", "granted", day(5), "crm"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("currencies", "revenue", "currency"),
+    [(("GBP", "GBP"), 1010, "GBP"), (("GBP", None), None, None), (("GBP", "JPY"), None, None)],
+)
+def test_a_campaigns_revenue_is_of_one_known_currency(tmp_path, currencies, revenue, currency):
+    click = event("k", "web:1", at=1, event_type="email_clicked", channel="email", campaign="spring")
+    orders = [
+        order(f"o{n}", amount, at=2, currency=given)
+        for n, (amount, given) in enumerate(zip(("10.00", "1000.00"), currencies, strict=True))
+    ]
+    ids = {"web:1": "C1", "shop:1": "C1"}
+    inputs = world(tmp_path / "in", [[click, *orders]], ids, base_currency=None)
+    with built(inputs, tmp_path / "out") as release:
+        found = one(release, "SELECT orders, revenue, currency FROM campaigns")
+    assert found == {"orders": 2, "revenue": revenue, "currency": currency}

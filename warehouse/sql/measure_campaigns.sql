@@ -12,7 +12,7 @@ GROUP BY ALL;
 
 CREATE TEMP TABLE bought AS
 SELECT customer_no, item, event_type, min(occurred_at) AS moment, sum(amount_base) AS amount_base, sum(amount) AS amount,
-       min(currency) AS currency, max(currency) AS other_currency
+       min(currency) AS currency, max(currency) AS other_currency, count(*) FILTER (amount IS NOT NULL AND currency IS NULL) = 0 AS known
 FROM money WHERE sound AND event_type IN ('order_placed', 'donation_made')
 GROUP BY customer_no, item, event_type;
 
@@ -33,9 +33,11 @@ SELECT DISTINCT m.campaign_no, m.channel_no, b.*
 FROM bought AS b JOIN campaign_messages AS m
     ON m.customer_no = b.customer_no AND b.moment >= m.sent_at AND b.moment <= m.sent_at + (SELECT attribution FROM measure_given);
 
--- In the base currency what has a rate; without a base currency, the only one there is.
-CREATE TEMP MACRO sum_in(base, amount_base, amount, currency, other_currency) AS
-    CASE WHEN base IS NOT NULL THEN coalesce(sum(amount_base), 0) WHEN min(currency) = max(other_currency) THEN sum(amount) END;
+-- In the base currency what has a rate; without a base currency, the only one there is: no amount may be without one.
+CREATE TEMP MACRO only_currency(currency, other_currency, known) AS
+    CASE WHEN min(currency) = max(other_currency) AND bool_and(known) THEN min(currency) END;
+CREATE TEMP MACRO sum_in(base, amount_base, amount, currency, other_currency, known) AS
+    CASE WHEN base IS NOT NULL THEN coalesce(sum(amount_base), 0) WHEN only_currency(currency, other_currency, known) IS NOT NULL THEN sum(amount) END;
 
 INSERT INTO campaigns BY NAME
 WITH messages AS (
@@ -70,16 +72,16 @@ last_touch AS (
     SELECT
         campaign_no, channel_no, count(*) AS orders,
         count(*) FILTER (amount IS NOT NULL AND amount_base IS NULL) AS unconverted,
-        sum_in(any_value(base_currency), amount_base, amount, currency, other_currency) AS revenue,
-        coalesce(any_value(base_currency), CASE WHEN min(currency) = max(other_currency) THEN min(currency) END) AS currency
+        sum_in(any_value(base_currency), amount_base, amount, currency, other_currency, known) AS revenue,
+        coalesce(any_value(base_currency), only_currency(currency, other_currency, known)) AS currency
     FROM credited CROSS JOIN cdp_release GROUP BY campaign_no, channel_no
 ),
 any_touch AS (
     SELECT
         campaign_no, channel_no, count(*) AS orders,
         count(*) FILTER (amount IS NOT NULL AND amount_base IS NULL) AS unconverted,
-        sum_in(any_value(base_currency), amount_base, amount, currency, other_currency) AS revenue,
-        coalesce(any_value(base_currency), CASE WHEN min(currency) = max(other_currency) THEN min(currency) END) AS currency
+        sum_in(any_value(base_currency), amount_base, amount, currency, other_currency, known) AS revenue,
+        coalesce(any_value(base_currency), only_currency(currency, other_currency, known)) AS currency
     FROM followed CROSS JOIN cdp_release GROUP BY campaign_no, channel_no
 )
 SELECT
@@ -97,7 +99,7 @@ SELECT
     coalesce(l.orders, 0) AS orders,
     l.revenue,
     coalesce(f.orders, 0) AS orders_after_send,
-    f.revenue AS revenue_after_send,
+    CASE WHEN l.currency IS NULL OR l.currency = f.currency THEN f.revenue END AS revenue_after_send,
     coalesce(l.currency, f.currency) AS currency,
     CASE WHEN base_currency IS NOT NULL THEN coalesce(l.unconverted, 0) END AS unconverted_orders,
     m.first_sent_at, m.last_sent_at

@@ -38,6 +38,8 @@ def served(tmp_path_factory):
     (folder / "cdp.yaml").write_text(SETTINGS)
     lake = Lake(folder)
     keep_segment(folder, "yorkers", YORK)
+    keep_segment(folder, "inner", YORK)
+    keep_segment(folder, "outer", {"not": {"segment": "inner"}})
     values = [value("web:1", "city", "York"), value("web:2", "city", "Leeds"), value("web:3", "city", "York")]
     values += [value("web:1", "full_name", "Ada Okafor"), value("web:1", "email", "ada@mail.example")]
     values += [value("web:3", "full_name", "=cmd()")]
@@ -93,6 +95,17 @@ def test_members_and_changes_come_page_by_page(ask):
     told = first["changes"] + rest["changes"]
     assert [(one["change"], one["customer_id"]) for one in told] == [("entered", "C1"), ("entered", "C3")]
     assert ask("GET", "/yorkers/changes", params={"since": first["release"]}).json()["changes"] == []
+
+
+def test_members_of_a_segment_follow_the_rules_that_it_names(ask):
+    def members():
+        found = ask("GET", "/outer/members").json()
+        return found["published"], [one["customer_id"] for one in found["members"]]
+
+    assert members() == (True, ["C2"])
+    leeds = {"field": "city", "op": "is", "value": "Leeds"}
+    assert ask("PUT", "/inner", json={"name": "Inner", "rule": leeds, "version": 1}).status_code == 200
+    assert members() == (False, ["C1", "C3"])
 
 
 def test_a_preview_counts_and_masks_for_who_may_not_see(ask):

@@ -347,12 +347,11 @@ def members(
     after: Annotated[str | None, Query(max_length=LONGEST_TEXT)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_MEMBERS)] = 1000,
 ) -> Members:
-    """Return members by customer id: as the release holds them, or by the rule where it is newer."""
+    """Return members by customer id: as the release holds them, or by the rule where it, or one it names, is newer."""
     with desk_of(serving, reader, caller) as desk:
         segment = desk.catalogue.get(segment_id)
         rule = desk.usable(segment)
-        known = reading.sizes(desk.connection, segment_id).get(segment_id, ())
-        published = bool(known) and known[-1].rule_version == segment.last
+        published = desk.is_published(segment)
         if published:
             rows = reading.members(desk.connection, segment_id, after=after, limit=limit)
         else:

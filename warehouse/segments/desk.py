@@ -10,11 +10,11 @@ from cdp.errors import UsageError
 from cdp.lake import Lake
 from cdp.masking import HIDDEN
 from warehouse import masking
-from warehouse.segments import evaluate, files
+from warehouse.segments import evaluate, files, reading
 from warehouse.segments.fields import Fields, fields_of
 from warehouse.segments.files import Catalogue, Segment, Version
 from warehouse.segments.parse import RuleError, parse, personal_fields
-from warehouse.segments.tree import Node
+from warehouse.segments.tree import Node, references
 from warehouse.segments.words import Said, Teller
 
 if TYPE_CHECKING:
@@ -61,6 +61,19 @@ class Desk:
             state = self.shown(segment).problem or "It is archived."
             raise UsageError(f"The segment {segment.segment_id!r} cannot be used. {state}")
         return node
+
+    def is_published(self, segment: Segment) -> bool:
+        """Whether the release holds the members by today's rule: of this segment, and of all that it names."""
+        sizes = reading.sizes(self.connection)
+        waiting, seen = [segment.segment_id], set[str]()
+        while waiting:
+            one = waiting.pop()
+            seen.add(one)
+            known, found = sizes.get(one), self.catalogue.segments.get(one)
+            if not known or found is None or known[-1].rule_version != found.last:
+                return False
+            waiting += references(self.rules[one]) - seen if one in self.rules else ()
+        return True
 
     def count(self, rule: Node) -> int:
         """Return how many customers meet a rule."""

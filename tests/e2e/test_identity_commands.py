@@ -274,6 +274,11 @@ def test_a_person_answers_in_the_terminal(
     assert kept == [(first["left_record"], first["right_record"], "must_link", "kim", "spoke to her")]
     left = pairs(unsure, capsys)
     assert [one["left_record"] for one in left][:1] == [second["left_record"]]
+    assert identity(unsure, "withdraw", "1") == 0
+    capsys.readouterr()
+    assert pairs(unsure, capsys)[0] == first
+    monkeypatch.setattr("sys.stdin", io.StringIO("y spoke to her\nq\n"))
+    assert identity(unsure, "review", "--as", "kim") == 0
     run(unsure)
     one, other = (customer(unsure, str(first[side])) for side in ("left_record", "right_record"))
     assert one == other

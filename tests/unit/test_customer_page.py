@@ -178,3 +178,31 @@ def test_what_differs_is_marked_before_two_are_joined(serving: Serving) -> None:
     differing = [pair for pair in known if len({str(value).casefold() for value in pair}) == 2]
     assert differing
     assert text.count(">differs<") == 2 * len(differing)
+
+
+def test_taking_back_what_holds_two_customers_apart_does_not_join_them(serving: Serving) -> None:
+    with Ledger(serving.lake.ledger_path) as ledger:
+        said = [judgements.Decision("web:u-2000", "calls:+447700900142", "cannot_link")]
+        (made,) = judgements.append(ledger, said, by="bob", now=NOW)
+    client = _client(serving, "identity", "read-pii")
+    form = {"judgements": str(made.judgement_id), "csrf_token": _token(client)}
+    asked = client.post(f"/customers/{TWIN}/identity/undo/check", data=form)
+    assert asked.status_code == 200
+    assert "may become one customer again" in asked.text
+    assert "join them</a> instead" in asked.text
+    with Ledger(serving.lake.ledger_path, read_only=True) as ledger:
+        before = judgements.read(ledger)
+    assert before[-1] == made
+    answer = client.post(f"/customers/{TWIN}/identity/undo", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/customers/{TWIN}?done=undo")
+    with Ledger(serving.lake.ledger_path, read_only=True) as ledger:
+        after = judgements.read(ledger)
+    assert after[:-1] == before[:-1]
+    assert (after[-1].kind, after[-1].withdrawn_by) == ("cannot_link", "tester")
+    for what in ("undo/check", "undo"):
+        assert client.post(f"/customers/{TWIN}/identity/{what}", data=form).status_code == 404
+    subjects = {
+        row["subject"]
+        for row in serving.store.rows("SELECT subject FROM audit WHERE action = 'identity.undo'")
+    }
+    assert subjects == {ADA, TWIN}

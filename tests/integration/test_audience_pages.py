@@ -16,8 +16,8 @@ from tests.receiver_tools import Reply, receiving
 from tests.serve_tools import Served, copy_of
 from tests.warehouse_tools import NOW, event, identifier, publish_into, value, world
 from warehouse.audiences import shares
-from warehouse.segments import files
-from warehouse.segments.fields import fields_of
+from warehouse.segments import files, history
+from warehouse.segments.fields import fields_of, known_fields
 from warehouse.segments.files import Draft
 
 CONFIG = """
@@ -154,6 +154,28 @@ def test_a_segment_that_is_newer_than_the_release_is_asked_by_its_rule(shop):
     assert "People of Leeds" in client.get("/audiences/new").text
     assert [row["customer_id"] for row in table(take(shop, client, segment="leeds"))] == ["C1", "C3"]
     assert logged(shop)[0].segment == "leeds"
+
+
+def test_a_segment_that_names_a_newer_one_is_asked_by_its_rule(shop, tmp_path):
+    lake, values = (
+        shop.serving.lake,
+        [value(key, "city", "Leeds" if key < "crm:3" else "York") for key in PEOPLE],
+    )
+
+    def save(name, rule, after=0):
+        files.save(lake, known_fields(), Draft(name, name, rule, None, "me"), after=after, now=NOW)
+
+    save("inner", {"field": "city", "op": "is", "value": "Leeds"})
+    save("outer", {"segment": "inner"})
+    with Ledger(lake.ledger_path) as ledger:
+        segments = history.inputs(lake, ledger)
+    events = [event(f"e{key}", key) for key in PEOPLE]
+    publish_into(lake, world(tmp_path / "next", [events], PEOPLE, values=values, segments=segments))
+    client = shop.signed_in("segments", "read-pii")
+    asked = {"segment": "outer", "purpose": "internal"}
+    assert [row["customer_id"] for row in table(take(shop, client, **asked))] == ["C1", "C2"]
+    save("inner", {"field": "city", "op": "is", "value": "York"}, after=1)
+    assert [row["customer_id"] for row in table(take(shop, client, **asked))] == ["C3", "C4", "C5", "C6"]
 
 
 @pytest.mark.parametrize(

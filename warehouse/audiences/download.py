@@ -18,6 +18,7 @@ from warehouse.audiences.selection import Audience, Funnel, Selection, funnel, s
 from warehouse.formats import write
 from warehouse.segments import reading
 from warehouse.segments.desk import Desk
+from warehouse.segments.tree import references
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,7 +70,7 @@ def suppressed(lake: Lake) -> Suppressed:
 
 
 def members(lake: Lake, connection: duckdb.DuckDBPyConnection, segment: str | None) -> Sequence[str] | None:
-    """Return who is in a segment where its rule is newer than the release; None: the release knows.
+    """Return who is in a segment whose rule, or one that it names, is newer than the release; None: the release knows.
 
     Raises :class:`cdp.errors.NotFoundError` and :class:`UsageError` where it is not there or cannot be used.
     """
@@ -78,8 +79,22 @@ def members(lake: Lake, connection: duckdb.DuckDBPyConnection, segment: str | No
     desk = Desk.open(lake, connection, personal=True)
     found = desk.catalogue.get(segment)
     rule = desk.usable(found)
-    known = reading.sizes(connection, segment).get(segment, ())
-    return None if known and known[-1].rule_version == found.last else desk.members(rule)
+    return None if _as_published(desk, found.segment_id) else desk.members(rule)
+
+
+def _as_published(desk: Desk, segment: str) -> bool:
+    """Tell whether the release was made with the rules of today: of a segment and of all that it names."""
+    published = reading.sizes(desk.connection)
+    waiting, seen = [segment], {segment}
+    while waiting:
+        one = waiting.pop()
+        known = published.get(one, ())
+        if one not in desk.rules or not known or known[-1].rule_version != desk.catalogue.get(one).last:
+            return False
+        named = references(desk.rules[one]) - seen
+        waiting.extend(named)
+        seen |= named
+    return True
 
 
 def look(lake: Lake, connection: duckdb.DuckDBPyConnection, wish: Wish) -> Outlook:

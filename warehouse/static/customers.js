@@ -13,12 +13,15 @@
     box.value = before.text;
     box.form.requestSubmit();
   });
+  // Results that arrive while one of them has the focus leave it where it was.
+  let place = -1;
+  document.addEventListener("htmx:before:swap", () => { place = links().indexOf(document.activeElement); });
+  document.addEventListener("htmx:after:swap", () => { if (place >= 0) (links()[place] ?? box).focus(); });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const found = links();
     const at = found.indexOf(document.activeElement);
-    // Results that arrive while one of them has the focus leave it to the page.
-    if (at < 0 && ![box, document.body].includes(document.activeElement)) return;
+    if (at < 0 && document.activeElement !== box) return;
     const next = at + (event.key === "ArrowDown" ? 1 : -1);
     if (next >= found.length || (at < 0 && next < 0)) return;
     event.preventDefault();

@@ -1,5 +1,7 @@
 // The reader's choice of light or dark, before anything is painted: as the system says, unless they chose.
 (() => {
+  // Without scripts the page stays plain, and the style sheet follows the system by itself.
+  document.documentElement.classList.remove("plain");
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const chosen = localStorage.getItem("theme");

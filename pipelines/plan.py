@@ -87,6 +87,6 @@ def _published(session: Session) -> bool:
     standing = releases.find_current(session.lake)
     if profiles is None or standing is None:
         return False
-    return profiles.input_digest == customers.input_digest(session, generation) and standing.manifest.get(
-        "input_digest"
-    ) == publish.input_digest(session, generation, profiles)
+    return profiles.input_digest == customers.input_digest(session, generation) and publish.up_to_date(
+        session, standing, publish.input_digest(session, generation, profiles)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from cdp.errors import RunFailedError
 from pipelines import digests, inputs, quality
@@ -34,17 +34,13 @@ class PublishReport:
 
 
 def input_digest(session: Session, generation: Generation, profiles: customers.Profiles) -> str:
-    """Return a digest over everything that decides the content of a release.
-
-    The day is part of it: lifecycle stages and segments with "within N days" are as of a release's day.
-    """
+    """Return a digest over everything but the day that decides the content of a release."""
     settings = session.settings
     rates = session.lake.path(RATES)
     return digests.digest(
         inputs.events(session.lake, session.ledger).digest,
         generation.path,
         profiles.path,
-        f"{session.now.astimezone(UTC):%Y-%m-%d}",
         settings.workspace,
         settings.release.masked,
         settings.lifecycle,
@@ -54,6 +50,16 @@ def input_digest(session: Session, generation: Generation, profiles: customers.P
         segment_files.digest(session.lake),
         digests.code("warehouse"),
     )
+
+
+def up_to_date(session: Session, standing: releases.Release, digest: str) -> bool:
+    """Tell whether a release is what publishing would give today.
+
+    The first run of a later day (UTC) publishes anew: lifecycle stages and "within N days" are as of a
+    release's day.
+    """
+    made = datetime.fromisoformat(standing.manifest["created_at"]).astimezone(UTC).date()
+    return standing.manifest.get("input_digest") == digest and session.now.astimezone(UTC).date() <= made
 
 
 def publish(session: Session, *, full: bool = False) -> PublishReport:
@@ -67,7 +73,7 @@ def publish(session: Session, *, full: bool = False) -> PublishReport:
         raise RunFailedError("There are no customers to publish yet.", hint="Run `cdp run`.")
     digest = input_digest(session, generation, profiles)
     standing = releases.find_current(session.lake)
-    if standing is not None and standing.manifest.get("input_digest") == digest and not full:
+    if standing is not None and up_to_date(session, standing, digest) and not full:
         rows = dict(standing.manifest["rows"])
         return PublishReport(standing.version, unchanged=True, rows=rows, bad_segments=_bad_segments(session))
     with session.stage("publish") as counts, session.progress.step("Publish release", 1) as advance:

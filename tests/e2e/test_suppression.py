@@ -37,7 +37,7 @@ from tests.pipelines_tools import (
 
 Capture = pytest.CaptureFixture[str]
 ANN = "ann.archer@mail.example"
-LATER = NOW + timedelta(days=1)
+LATER = NOW + timedelta(hours=3)
 ADS = CONFIG.replace("exports: {", "exports: {ads: {dataset: customers, format: csv, purpose: marketing}, ")
 
 

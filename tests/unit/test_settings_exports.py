@@ -122,6 +122,11 @@ def test_the_next_time_of_a_cron(cron, zone, expected):
         ("0.0.0.0", True, False),
         ("2130706433", False, False),
         ("0x7f.1", False, False),
+        ("64:ff9b::7f00:1", False, False),
+        ("64:ff9b::a9fe:a9fe", True, False),
+        ("2002:7f00:1::", False, False),
+        ("::127.0.0.1", False, False),
+        ("64:ff9b::5db8:d822", False, True),
         ("93.184.216.34", False, True),
     ],
 )

@@ -28,9 +28,27 @@ def resolve(host: str, port: int, *, private: bool) -> list[tuple[socket.Address
     return addresses
 
 
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+
+
+def _inner(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that an IPv6 address leads to: mapped, NAT64, 6to4, compatible; else itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    known = address.ipv4_mapped or address.sixtofour
+    if known is not None:
+        return known
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
 def _check(text: str, *, private: bool) -> None:
     address = ipaddress.ip_address(text.partition("%")[0])
-    plain = getattr(address, "ipv4_mapped", None) or address
+    plain = _inner(address)
     if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain in _METADATA:
         raise AddressRefusedError("the address is link-local, multicast or unspecified")
     if not plain.is_global and not private:

@@ -114,9 +114,13 @@ def _standing(
 def purposes(settings: Settings, known: Sequence[str]) -> list[str]:
     r"""Return the purposes to choose from: those that people spoke of, and those of exports.
 
+    Groups of a mailing service (``group_17``) have no name of their own: they come after those that have.
+
     >>> from cdp.settings import parse
     >>> purposes(parse("version: 1\nworkspace: {name: shop}"), ["analytics"])
     ['analytics', 'marketing', 'internal']
+    >>> purposes(parse("version: 1\nworkspace: {name: shop}"), ["group_17", "news"])
+    ['marketing', 'news', 'group_17', 'internal']
     """
     named = {export.purpose.lower() for export in settings.exports.values()} | set(known) | {"marketing"}
-    return [*sorted(named - {"internal"}), "internal"]
+    return [*sorted(named - {"internal"}, key=lambda name: (name.startswith("group_"), name)), "internal"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -21,6 +22,7 @@ from warehouse.serve.access import PageIdentity, ReaderDep, ServingDep
 
 router = APIRouter()
 
+_ID: Final = re.compile(r"[Cc]\d+")
 ACTIONS: Final = {"split": "identity.split", "join": "identity.link"}
 
 
@@ -148,7 +150,8 @@ def _numbers(text: str) -> list[int]:
 
 def _found(seen: Seen, text: str) -> str:
     """Return the one customer whom a text means: an id, or, for those who see personal data, any identifier."""
-    wanted = text.strip().upper()
+    text = text.strip()
+    wanted = text.upper() if _ID.fullmatch(text) else text
     if not seen.personal:
         return facts.successor(seen, wanted) or wanted
     found = lookup.find(seen.connection, text)

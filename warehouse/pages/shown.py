@@ -2,7 +2,7 @@
 
 The filters of the templates: ``when`` (date, time and how long ago), ``ago``, ``day``, ``clock``, ``money``,
 ``number``, ``compact``, ``percent``, ``chance``, ``seconds``, ``event_words``, ``channel_words``,
-``country_words``, ``words``.
+``country_words``, ``counted``, ``span``, ``words``.
 """
 
 from __future__ import annotations
@@ -262,6 +262,26 @@ def channel_words(channel: str) -> str:
     return _CHANNELS.get(channel) or words(channel)
 
 
+def counted(value: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "event"), counted(1200, "event")
+    ('1 event', '1,200 events')
+    """
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def span(value: Any) -> str:
+    """A length of time as cdp.yaml writes it, in words.
+
+    >>> span("7d"), span("1h"), span("36 hours")
+    ('7 days', '1 hour', '36 hours')
+    """
+    text = str(value)
+    unit = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}.get(text[-1:])
+    return counted(int(text[:-1]), unit) if unit and text[:-1].isdecimal() else text
+
+
 def country_words(country: str) -> str:
     """A country's name for its code; what is no code stays.
 
@@ -286,4 +306,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "event_words": event_words,
     "channel_words": channel_words,
     "country_words": country_words,
+    "counted": counted,
+    "span": span,
 }

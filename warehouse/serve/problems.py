@@ -100,7 +100,10 @@ def of_error(error: CdpError) -> Problem | None:
 
 def of_http(error: HTTPException) -> Problem:
     """Return an HTTP error as a problem."""
-    detail = str(error.detail or http.HTTPStatus(error.status_code).phrase)
+    phrase = http.HTTPStatus(error.status_code).phrase
+    detail = str(error.detail or phrase)
+    if error.status_code == http.HTTPStatus.NOT_FOUND and detail == phrase:
+        detail = "There is nothing at this address."
     return Problem(error.status_code, detail, headers=dict(error.headers or {}))
 
 

@@ -114,9 +114,12 @@ class Question:
     def database(self) -> Path:
         """The file that may be asked. Raises :class:`NotFoundError` where it is the masked copy and there is none."""
         release = self.reader.release
-        return (
-            release.database if self.caller.sees_personal_data and not self.masked else release.need_masked()
-        )
+        return release.need_masked() if self.is_masked else release.database
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether it is the masked copy that is asked."""
+        return self.masked or not self.caller.sees_personal_data
 
     @property
     def digest(self) -> str:
@@ -148,7 +151,7 @@ def first_rows(question: Question, most: int, stop: Stop) -> Answered:
     """Run a query and return its first ``most`` rows; the rest is not waited for."""
     taken: list[list[str]] = []
     database = question.database
-    with _told(), SLOTS.taken(question.caller.key_id, stop):
+    with _told(question), SLOTS.taken(question.caller.key_id, stop):
         # Before it runs: what a query that fails says may leave, too.
         question.audit("sql.run")
         began = time.monotonic()
@@ -167,7 +170,7 @@ def first_rows(question: Question, most: int, stop: Stop) -> Answered:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _told(question: Question) -> Iterator[None]:
     """A query that failed is the caller's to mend, not the server's; hints are for who has no command line."""
     try:
         yield
@@ -176,6 +179,8 @@ def _told() -> Iterator[None]:
             error.message, hint="`SHOW TABLES` and `DESCRIBE customers` list the names."
         ) from None
     except QueryFailedError as error:
+        if question.is_masked:
+            raise UsageError(error.message) from None
         # No more than the kind: the rest may quote values, which no limit of rows and no count would know of.
         hint = "Its values do not fit: try_cast gives NULL where a text is no number or day."
         raise UsageError(f"The query failed: {error.kind}.", hint=hint) from None
@@ -263,7 +268,7 @@ class Pieces:
         try:
             asked = self.question
             with (
-                _told(),
+                _told(asked),
                 SLOTS.taken(asked.caller.key_id, self._stop),
                 sandbox.run(self._database, asked.text, asked.limits, self._stop) as rows,
             ):

@@ -15,6 +15,7 @@ import pytest
 
 from cdp import durable
 from cdp.lake import Lake
+from cdp.ledger import Ledger
 from cdp.suppression import Suppressed
 from tests.serve_tools import EMAIL, NAME, PHONE, Served
 from tests.warehouse_tools import (
@@ -27,6 +28,7 @@ from tests.warehouse_tools import (
     value,
     world,
 )
+from warehouse.audiences import shares
 from warehouse.audiences.selection import Audience, funnel
 from warehouse.inputs import REDIRECTS
 from warehouse.serve.keys import Limits
@@ -184,6 +186,14 @@ def test_columns_segments_and_rows_are_checked_before_anything_leaves(served: Se
     assert few.get(f"{EXPORTS}/customers?limit=1").status_code == 429
 
 
+def test_a_head_counts_and_lets_nothing_leave(served: Served) -> None:
+    with Ledger(served.serving.lake.ledger_path) as ledger:
+        before = len(shares.read(ledger))
+        answer = served.with_key("read-pii").head(f"{EXPORTS}/customers")
+        assert (answer.status_code, answer.headers["cdp-rows"], answer.content) == (200, "3", b"")
+        assert len(shares.read(ledger)) == before
+
+
 def test_a_stream_that_ends_early_gives_its_release_back(served: Served) -> None:
     client = served.with_key("read-pii")
     with client.stream("GET", f"{EXPORTS}/contact_history") as answer:
@@ -220,8 +230,6 @@ def test_changes_say_what_became_of_each_profile(served: Served, lake: Lake) -> 
 
 def test_a_release_that_is_gone_is_410_and_one_that_never_was_404(served: Served, lake: Lake) -> None:
     client = served.with_key("read")
-    from cdp.ledger import Ledger
-
     with Ledger(lake.ledger_path, read_only=True) as ledger:
         gone = ledger.value("SELECT version FROM releases WHERE retired = 1")
     answer = client.get(f"{CHANGES}?since={gone}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +32,7 @@ from warehouse.serve.access import ApiReads, ReaderDep, ServingDep
 from warehouse.serve.context import Serving
 from warehouse.serve.releases import Reader
 from warehouse.serve.scopes import SEGMENTS, Caller
+from warehouse.serve.shield import WITHOUT_BODY
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,7 +65,10 @@ class ExportQuery(BaseModel):
         description="What for: for any but `internal`, nobody leaves without consent or from the suppression list.",
     )  # fmt: skip
     channel: str | None = Field(
-        None, max_length=40, pattern=r"^[a-z][a-z0-9_]*$", description="Consent on this channel; one of cdp's channels."
+        None,
+        max_length=40,
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Consent on this channel; one of cdp's channels.",
     )
     min_probability: float = Field(
         0.0, ge=0, le=1, description="Leave out profiles whose weakest record matched with less."
@@ -85,6 +89,7 @@ class ExportQuery(BaseModel):
     },
 )
 def stream(
+    request: Request,
     dataset: Annotated[DatasetName, Path(description="The dataset.")],
     query: Annotated[ExportQuery, Query()],
     caller: ApiReads,
@@ -101,10 +106,12 @@ def stream(
     wanted = _wanted(dataset, query)
     leaving = _leaving(serving, reader, wanted, query)
     rows = _count(reader, leaving)
-    serving.spend_rows(caller, rows)
-    subject = f"{dataset} for {query.purpose}"
-    serving.audit(caller, "export.download", subject, reader=reader, rows=rows)
-    _share(serving, caller, reader, wanted, rows)
+    counted = WITHOUT_BODY in request.scope
+    if not counted:  # a HEAD is told how many rows there are, and given none
+        serving.spend_rows(caller, rows)
+        subject = f"{dataset} for {query.purpose}"
+        serving.audit(caller, "export.download", subject, reader=reader, rows=rows)
+        _share(serving, caller, reader, wanted, rows)
     headers = {
         "Content-Disposition": f'attachment; filename="{dataset}-{reader.version}.{query.format}"',
         "Cache-Control": "private, no-store",
@@ -112,6 +119,8 @@ def stream(
         "CDP-Release": reader.version,
         "CDP-Rows": str(rows),
     }
+    if counted:
+        return StreamingResponse(iter(()), media_type=MEDIA_TYPES[query.format], headers=headers)
     pieces = _pieces(reader, _shown(reader, caller, wanted, leaving), query.format)
     return StreamingResponse(_in_threads(pieces), media_type=MEDIA_TYPES[query.format], headers=headers)
 

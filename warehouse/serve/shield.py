@@ -37,6 +37,8 @@ HEADERS: Final = {
 _HEADERS: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 _NO_STORE: Final = (b"cache-control", b"private, no-store")
 _TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
+WITHOUT_BODY: Final = "cdp.without_body"
+"""In the scope of a request whose answer will lose its body."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FRAMES: Final = frozenset({b"object", b"embed", b"iframe", b"frame", b"fencedframe"})
 
@@ -56,8 +58,8 @@ class Shield:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        # Endpoints know GET only; HEAD is GET without the body.
-        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        # Endpoints know GET only; HEAD is GET without the body. Who logs what leaves asks for WITHOUT_BODY.
+        inner = {**scope, "method": "GET", WITHOUT_BODY: True} if scope["method"] == "HEAD" else scope
         answer = _Answer(send, without_body=inner is not scope, https=self._is_https(scope))
         try:
             refused = self._refusal(scope)

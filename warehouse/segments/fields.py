@@ -60,7 +60,7 @@ _AMOUNTS: Final = (
     Operator("less_than", "is less than", "one"),
     Operator("between", "is between", "two"),
     Operator("is", "is", "one"),
-    Operator("is_not", "is known and not", "one"),
+    Operator("is_not", "is something other than", "one"),
     *_KNOWN,
 )
 _TIMES: Final = (
@@ -74,9 +74,9 @@ _TIMES: Final = (
 OPERATORS: Final[Mapping[Kind, tuple[Operator, ...]]] = {
     "text": (
         Operator("is", "is", "one"),
-        Operator("is_not", "is known and not", "one"),
+        Operator("is_not", "is something other than", "one"),
         Operator("is_any_of", "is any of", "many"),
-        Operator("is_none_of", "is known and none of", "many"),
+        Operator("is_none_of", "is something other than any of", "many"),
         Operator("contains", "contains", "one"),
         Operator("starts_with", "starts with", "one"),
         *_KNOWN,

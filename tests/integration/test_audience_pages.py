@@ -223,6 +223,9 @@ def test_the_list_says_what_goes_where_and_what_left_last(shop, destination):
     after = client.get("/audiences").text
     assert after.count("Delivered") == 2
     assert "127.0.0.1" in after
+    assert ">Share log<" in after
+    assert ">Share log<" not in shop.signed_in("read-pii").get("/audiences").text
+    assert logged(shop)[0].destination == "/".join(destination.url.split("/")[:3])
     assert sorted(destination.audience) == ["C1", "C2", "C3"]
     assert [(line.name, line.kind, line.caller) for line in logged(shop)] == [
         ("crm", "http", "test"),

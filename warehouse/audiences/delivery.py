@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from cdp import durable, suppression
 from cdp.errors import UsageError
@@ -293,7 +294,8 @@ class _Delivery:
         self.clock.sleep(wait)
 
     def _share(self) -> int:
-        wanted, place = self.wanted, self.settings.url.partition("?")[0]
+        wanted, url = self.wanted, urlsplit(self.settings.url)
+        place = f"{url.scheme}://{url.netloc}"  # paths and queries of web hooks are secrets
         sent = shares.Sent(
             wanted.name,
             place,

@@ -44,7 +44,7 @@ _CHANNELS: Final = ("email", "sms", "phone", "post", "social")
 
 @router.get("/audiences")
 def overview(request: Request, caller: PageReads, serving: ServingDep, done: str = "") -> HTMLResponse:
-    """Show all exports and the share log. ``done``: an export that was just run, of which a notice says so."""
+    """Show all exports, and the share log to who may make segments. ``done``: an export that was just run."""
     notice = f"{done} is up to date: what left is below." if done in serving.settings.exports else None
     return _overview(request, caller, serving, notice=notice)
 
@@ -53,7 +53,8 @@ def _overview(
     request: Request, caller: Caller, serving: Serving, *, problem: str | None = None, status: int = 200,
     notice: str | None = None,
 ) -> HTMLResponse:  # fmt: skip
-    found = desk.standings(serving.lake, serving.settings, serving.now())
+    lines = 50 if caller.may(SEGMENTS) else 0
+    found = desk.standings(serving.lake, serving.settings, serving.now(), lines=lines)
     return page(
         request, "audiences.html", caller, status=status, exports=found.exports, log=found.log, problem=problem,
         may=caller.may(SEGMENTS), can_run=serving.exporter is not None, notice=notice,

@@ -46,7 +46,7 @@ def test_the_audit_log_says_who_did_what(pages: Pages) -> None:
     page.goto(f"{pages.site.address}/audit")
     page.get_by_label("What", exact=True).select_option("key.*")
     page.get_by_role("button", name="Show").click()
-    assert "key.create" in page.get_by_role("table").inner_text()
+    assert "Key create" in page.get_by_role("table").inner_text()
     assert_accessible(page)
     page.get_by_label("Of whom or what (id)").fill("nothing of this name")
     page.get_by_role("button", name="Show").click()

@@ -150,6 +150,7 @@ def _print_next(console: Console, context: Context, example: str | None) -> None
     console.print()
     summary.heading(console, "Next")
     lines = (
+        (f"{cdp} serve{where}", "customers, segments, audiences in the browser"),
         (f"{cdp} profile {example}{where}", "any name, e-mail, phone or id will do"),
         (
             f'{cdp} sql "SELECT channel, count(*) AS contacts FROM contact_history GROUP BY ALL"{where}',

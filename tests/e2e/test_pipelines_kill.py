@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_process_that_is_killed_leaves_nothing_that_the_next_does_not_mend(tmp
     for number in range(KILLS):
         workspace = make_shop(tmp_path / str(number))
         kill_after(workspace, dice.uniform(0.2, 0.95) * lasted)
-        run(workspace)
+        run(workspace, now=datetime.now(UTC))
         assert list(problems(workspace, undisturbed)) == [], number
 
 

@@ -3,110 +3,39 @@
 from __future__ import annotations
 
 import json
-import random
-import shutil
 from dataclasses import replace
 
 import pytest
 
-from cdp import durable, suppression
+from cdp import durable
 from cdp.errors import NotFoundError, UsageError
 from cdp.lake import Lake
 from cdp.ledger import Ledger
-from cdp.settings import DestinationSettings
-from tests.crash_tools import tell_apart
+from tests.delivery_tools import (
+    ALL,
+    NAMES,
+    PEOPLE,
+    Ticks,
+    names_at,
+    people,
+    run,
+    suppress,
+    to,
+)
 from tests.receiver_tools import SECRET, Reply, receiving
 from tests.warehouse_tools import (
-    NOW,
-    customers_table,
-    event,
-    identifier,
     publish_into,
     table,
-    world,
 )
 from warehouse.audiences import shares
-from warehouse.audiences.delivery import Clock, deliver, is_done, outbox_of
-from warehouse.exports import Export
+from warehouse.audiences.delivery import is_done, outbox_of
 from warehouse.inputs import REDIRECTS
 from warehouse.release import current
-
-NAMES = {f"crm:{n}": f"Person {n}" for n in range(1, 8)}
-PEOPLE = {key: key.replace("crm:", "C") for key in NAMES}
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
-
-class Ticks:
-    """A clock that waits without waiting."""
-
-    def __init__(self):
-        self.passed, self.waits = 0.0, []
-
-    def clock(self):
-        return Clock(lambda: NOW, lambda: self.passed, self.sleep)
-
-    def sleep(self, seconds):
-        self.waits.append(seconds)
-        self.passed += seconds
-
-
-def granted(key, state="granted", at=1):
-    return event(
-        f"{key}{at}", key, at=at, event_type="consent_changed", consent_state=state,
-        consent_purpose="marketing", consent_channel="email",
-    )  # fmt: skip
-
-
-def people(folder, names=NAMES, id_map=PEOPLE, denied=(), **more):
-    words = [granted(key) for key in id_map]
-    words += [granted(key, "denied", 2) for key in denied]
-    mails = [identifier(key, "email", f"{key[4:]}@mail.example") for key in id_map]
-    values = customers_table(names)
-    return world(folder, [[*words, event("none", None)]], id_map, values=values, identifiers=mails, **more)
 
 
 @pytest.fixture
 def lake(tmp_path):
     return Lake(tmp_path / "workspace")
-
-
-def to(server, **more):
-    given = {"batch_rows": 2, "private_addresses": True, "timeout_seconds": 5.0, **more}
-    destination = DestinationSettings(url=server.url, secret_env="CRM_SECRET", **given)
-    return Export(
-        "crm",
-        formats=(),
-        purpose="marketing",
-        channel="email",
-        columns=("full_name",),
-        destination=destination,
-    )
-
-
-ENVIRONMENT = {"CRM_SECRET": SECRET, "DASHED": "Bearer \u2013x"}
-
-
-def run(lake, wanted, ticks=None, **more):
-    with Ledger(lake.ledger_path) as ledger:
-        return deliver(
-            lake, ledger, current(lake), wanted, now=NOW, caller="run", environment=ENVIRONMENT,
-            clock=(ticks or Ticks()).clock(), **more,
-        )  # fmt: skip
-
-
-def suppress(lake, text):
-    with Ledger(lake.ledger_path) as ledger:
-        suppression.add(ledger, [suppression.parse(text, place="it", region="GB")], by="me", now=NOW)
-
-
-def names_at(server):
-    return {key: row["full_name"] for key, row in server.audience.items()}
-
-
-ALL = {PEOPLE[key]: name for key, name in NAMES.items()}
 
 
 @pytest.mark.parametrize("body", ["ndjson", "json"])
@@ -420,97 +349,6 @@ def test_an_unknown_segment_removes_nobody(lake, tmp_path):
         with pytest.raises(NotFoundError, match="no segment 'vips'"):
             run(lake, replace(to(server), segment="vips"))
         assert len(server.audience) == 7
-
-
-@pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 60))]
-)
-def test_however_it_fails_and_dies_the_destination_ends_with_the_wanted_audience(tmp_path, seed):
-    """Each run meets random faults, and dies at a random durable step or send, over several releases."""
-    chance = random.Random(seed)
-    lake = Lake(tmp_path / "workspace")
-    calm = [False]
-
-    def fault(_server, _request):
-        if calm[0] or chance.random() < 0.5:
-            return None
-        status = chance.choice([None, 429, 500, 503, 413])
-        return Reply(status, applied=status != 413 and chance.random() < 0.5)
-
-    def run_and_die():
-        left = [chance.randrange(1, 30)]
-
-        def hook(_name):
-            left[0] -= 1
-            if left[0] < 0:
-                raise Crash
-
-        try:
-            with durable.crash_hook(hook):
-                return run(lake, wanted)
-        except Crash:
-            return None
-
-    with receiving(fault) as server:
-        wanted = to(server, attempts=2, batch_rows=3)
-        denied: set[str] = set()
-        for number in range(3):
-            names = {key: f"Person {chance.randrange(3)}" for key in NAMES if chance.random() < 0.8}
-            denied |= {key for key in PEOPLE if chance.random() < 0.2}
-            kept = {key: PEOPLE[key] for key in names} or {"crm:1": "C1"}
-            publish_into(lake, people(tmp_path / f"{number}", names, kept, denied=sorted(denied & set(kept))))
-            for _ in range(chance.randrange(1, 6)):
-                run_and_die()
-            if chance.random() < 0.5:
-                suppress(lake, f"email:{chance.randrange(1, 8)}@mail.example")
-        calm[0] = True
-        with Ledger(lake.ledger_path) as ledger, ledger.transaction("again"):
-            outbox_of(ledger, wanted).forget_rejections()
-        report = run(lake, wanted)
-        assert report.complete
-        listed = suppressed_customers(lake)
-        expected = {
-            PEOPLE[key]: names.get(key) for key in kept if key not in denied and PEOPLE[key] not in listed
-        }
-        assert names_at(server) == expected
-        assert report.rows == len(expected)
-
-
-def suppressed_customers(lake):
-    from warehouse.suppression import customers
-
-    with Ledger(lake.ledger_path) as ledger, current(lake).open() as connection:
-        return set(customers(connection, suppression.load(ledger))["customer_id"].to_pylist())
-
-
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_a_crash_at_any_step_ends_equal(tmp_path, every):
-    """Every step in `make soak`; here those that leave different things on disk."""
-    template = Lake(tmp_path / "template")
-    publish_into(
-        template, people(tmp_path / "a", {"crm:1": "A", "crm:2": "B"}, {"crm:1": "C1", "crm:2": "C2"})
-    )
-    steps: list[str] = []
-    with receiving() as server, durable.crash_hook(steps.append):
-        lake = Lake(shutil.copytree(template.root, tmp_path / "counted"))
-        run(lake, to(server, batch_rows=1))
-    assert {"send batch", "sent batch", "ledger delivery accepted commit"} <= set(steps)
-    for place in range(len(steps)) if every else tell_apart(steps):
-        lake = Lake(shutil.copytree(template.root, tmp_path / f"{place}"))
-        left = [place]
-
-        def hook(_name, left=left):
-            left[0] -= 1
-            if left[0] < 0:
-                raise Crash
-
-        with receiving() as server:
-            wanted = to(server, batch_rows=1)
-            with pytest.raises(Crash), durable.crash_hook(hook):
-                run(lake, wanted)
-            assert run(lake, wanted).complete
-            assert names_at(server) == {"C1": "A", "C2": "B"}, steps[place]
-            assert len(server.seen) == 2, steps[place]
 
 
 def test_the_outbox_says_what_the_destination_has(lake, tmp_path):

@@ -118,7 +118,7 @@ def test_rows_lie_in_a_pack_as_they_lay_in_their_files(shop: Path, finished: Pat
 def test_after_it_a_run_finds_nothing_to_do_and_everything_adds_up(shop: Path, capsys: Capture) -> None:
     releases = rows(shop, "SELECT version FROM cdp_release")
     compact(shop)
-    report = run(shop, now=LATER)
+    report = run(shop, now=SOON)
     assert report.nothing_new
     assert [time.stage for time in report.times] == ["plan"]
     assert rows(shop, "SELECT version FROM cdp_release") == releases
@@ -363,14 +363,24 @@ def test_a_run_compacts_by_itself_what_has_become_many(shop: Path, monkeypatch: 
     assert run(shop).nothing_new
 
 
-def test_a_day_that_is_over_is_compacted_also_where_nothing_is_new(
-    shop: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_day_that_is_over_is_compacted_by_the_run_that_publishes_for_today(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "MANY_OF_A_PAST_DAY", FILES - 1)
     assert compacted(run(shop)) == []
     report = run(shop, now=LATER)
-    assert (report.nothing_new, compacted(report)) == (True, ["web", "orders"])
+    assert (report.landed, compacted(report)) == ({}, ["web", "orders"])
     assert compacted(run(shop, now=LATER)) == []
+
+
+def test_a_day_that_is_over_is_compacted_also_where_a_release_of_today_is_there(
+    shop: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(finished := copy(finished, shop.parent / "whole"), now=LATER)
+    assert compacted(run(shop, now=LATER)) == []
+    monkeypatch.setattr(compaction, "MANY_OF_A_PAST_DAY", FILES - 1)
+    report = run(shop, now=LATER)
+    assert (report.nothing_new, compacted(report)) == (True, ["web", "orders"])
     assert differences(shop, finished) == []
 
 

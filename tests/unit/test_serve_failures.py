@@ -140,8 +140,9 @@ def test_the_description_names_the_errors(served):
 
 
 def test_the_process_writes_places_of_errors_and_no_error_twice(capsys):
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    root, uvicorns = logging.getLogger(), logging.getLogger("uvicorn")
+    before, level, own = root.handlers[:], root.level, (uvicorns.handlers[:], uvicorns.propagate)
+    uvicorns.handlers, uvicorns.propagate = [], True  # another test may have had uvicorn set up its own
     try:
         logs.set_up(quiet=False)
         for known, error in ((True, CorruptError(EMAIL)), (False, ValueError(EMAIL))):
@@ -151,6 +152,7 @@ def test_the_process_writes_places_of_errors_and_no_error_twice(capsys):
     finally:
         root.handlers[:] = before
         root.setLevel(level)
+        uvicorns.handlers, uvicorns.propagate = own
     said = capsys.readouterr().err
     assert EMAIL not in said
     assert said.count("CorruptError") == 1

@@ -58,6 +58,12 @@ def payload_files() -> list[Path]:
     return sorted(path for name in CHANNELS for path in (DATA / name).iterdir())
 
 
+def largest_payloads(number: int) -> list[Path]:
+    """Return so many payloads of each channel, those with most in them."""
+    folders = [sorted((DATA / name).iterdir(), key=lambda path: path.stat().st_size) for name in CHANNELS]
+    return [path for folder in folders for path in folder[-number:]]
+
+
 def context(name: str) -> SourceContext:
     return SourceContext(name, name, "Europe/London", "GB", own=OWN)
 

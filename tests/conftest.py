@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,6 +34,15 @@ def examples(number: int) -> settings:
     Its file is to be named in tests/soak/test_dear_laws.py.
     """
     return settings(max_examples=max(number, number * settings.default.max_examples // EXAMPLES))
+
+
+def thinned(cases: Iterable[Any], keep: Callable[[Any], bool]) -> list[Any]:
+    """Return all cases of a test, those not to ``keep`` in `make test` marked for `make soak` alone."""
+    return [case if keep(case) else _for_soak(case) for case in cases]
+
+
+def _for_soak(case: Any) -> Any:
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.soak)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,8 @@ from tests.collect_tools import (
 )
 from tests.fault_proxy import Exchange
 
-pytestmark = pytest.mark.slow
+# What a page's clients do is tried in `make test`: test_collect_browsers.py.
+pytestmark = pytest.mark.soak
 
 # Two calls a request, so that each fault meets another one, and short time-outs. (That of RudderStack's for Node is
 # for all attempts together, and so must be longer than what a 429 has it wait.)

@@ -62,6 +62,7 @@ def test_link_then_run_makes_one_customer_of_two(shop: Path, capsys: Capture) ->
     assert reason.endswith("(a judgement)")
 
 
+@pytest.mark.soak
 def test_a_split_stays_split_over_full_runs_and_new_data(shop: Path, capsys: Capture) -> None:
     assert customer(shop, "web:u1") == customer(shop, "orders:C1")
     assert identity(shop, "split", "web:u1", "orders:C1") == 0

@@ -350,6 +350,7 @@ class TestDg:
         )
         assert len(materializations(own, "raw", "web")) == 2
 
+    @pytest.mark.soak
     def test_launching_all_assets_of_a_day(self, own: Path) -> None:
         launched = dagster_cli(own, "launch", "--assets", "*", "--partition", TODAY.date().isoformat())
         assert launched.returncode == 0, launched.stderr[-2000:]

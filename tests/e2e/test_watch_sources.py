@@ -208,6 +208,7 @@ def test_beside_a_collector_what_comes_is_shown_at_once_and_once(running: tuple[
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_beside_a_collector_and_a_run_the_sources_are_shown(running: tuple[Path, Running]) -> None:
     root, collector = running
     send(collector, 100)

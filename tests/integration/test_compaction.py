@@ -259,6 +259,7 @@ def _land_on(shop: str, numbers: range) -> None:
             land(source, connector_for(source), Lake(folder), ledger, now=NOW, run_id="collector")
 
 
+@pytest.mark.soak
 def test_a_process_may_land_while_another_compacts_again_and_again(
     shop: Path, finished: Path, tmp_path: Path
 ) -> None:

@@ -181,7 +181,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_ended_at_its_limit(database, name):
-    limits = sandbox.Limits(seconds=2)
+    limits = sandbox.Limits(seconds=1)
     began = time.monotonic()
     with pytest.raises(RunFailedError), sandbox.run(database, BOMBS[name], limits) as answer:
         for _ in answer:

@@ -27,7 +27,7 @@ from tests.pipelines_tools import (
     settings_of,
 )
 
-few = examples(4)
+few = examples(2)
 
 Step = tuple[str, Any]
 TWO_FILES = 20_000
@@ -215,7 +215,7 @@ def trade(shop: Path, steps: list[Step], *, compacting: bool) -> None:
 
 
 @given(steps=_shop_steps)
-@examples(2)
+@examples(1)
 def test_compaction_at_any_point_changes_no_table_of_the_release(steps: list[Step]) -> None:
     if not any(step in ("web", "orders") for step, _ in steps):
         return

@@ -60,9 +60,11 @@ def change(field: str = "feed", **value: Any) -> Json:
 def test_what_happens_in_a_conversation_is_the_persons_whoever_sent_it(
     event: Json, event_type: str, direction: str
 ) -> None:
-    for body in (page(event), page(standby=[event]), page(changes=[{"field": "messages", "value": event}])):
-        for own in (Own(), Own(handles=frozenset({PAGE}))):
-            (found,) = events("messenger", body, own=own)
+    bodies = (page(event), page(standby=[event]), page(changes=[{"field": "messages", "value": event}]))
+    for own in (Own(), Own(handles=frozenset({PAGE}))):
+        told = events("messenger", "\n".join(map(json.dumps, bodies)), own=own)
+        assert len(told) == len(bodies)
+        for found in told:
             assert (found["event_type"], found["direction"]) == (event_type, direction)
             assert (found["identifiers"], found["occurred_at"]) == ([HANDLE], TIME)
             assert found["channel"] == "social"

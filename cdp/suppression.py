@@ -84,12 +84,21 @@ class Suppressed:
 
 
 def hash_of(key: bytes, type_: str, namespace: str | None, value: str) -> bytes:
-    """Return the keyed hash of an identifier in canonical form (32 bytes).
+    """Return the keyed hash of an identifier in canonical form (32 bytes)."""
+    return hmac.digest(key, before(type_, namespace) + _encoded(value), "sha256")
+
+
+def before(type_: str, namespace: str | None) -> bytes:
+    """Return what stands before a value in the text that is hashed.
 
     The parts are told apart whatever characters they hold: a namespace goes with its length.
     """
     scope = "*" if namespace is None else f"{len(namespace)}:{namespace}"
-    return hmac.digest(key, f"{type_}\x00{scope}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
+    return _encoded(f"{type_}\x00{scope}\x00")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def parse(text: str, *, place: str, region: str | None) -> Entry:

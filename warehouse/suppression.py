@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from cdp.identifiers import GLOBAL_NAMESPACE, normalise_array
+from cdp.suppression import before
 
 if TYPE_CHECKING:
     import duckdb
 
     from cdp.suppression import Suppressed
 
-_IDENTIFIERS = """
-SELECT type, coalesce(namespace, '') AS namespace, value, list(DISTINCT customer_id) AS customers
-FROM customer_identifiers WHERE type IN (SELECT unnest($types)) GROUP BY ALL
+# HMAC-SHA256 (RFC 2104) of what stands before a value and the value: `cdp.suppression.hash_of`, a vector at a time.
+_LISTED: Final = """
+    SELECT DISTINCT customer_id FROM customer_identifiers
+    WHERE type = $type AND ($namespace IS NULL OR coalesce(namespace, '') = $namespace)
+        AND unhex(sha256($outer || unhex(sha256($inner || encode(value))))) IN (SELECT unnest($hashes))
 """
-_GOLDEN = "SELECT customer_id, email, phone FROM customers"
+# Golden addresses that a release knows as traits only; most are identifiers of their customer, too.
+_GOLDEN: Final = """
+    SELECT customer_id, {0} AS value FROM customers AS c WHERE {0} IS NOT NULL AND NOT EXISTS (
+        FROM customer_identifiers AS i WHERE i.customer_id = c.customer_id AND i.type = '{0}' AND i.value = c.{0})
+"""
+_BLOCK: Final = hashlib.sha256().block_size
 
 
 def digest(suppressed: Suppressed) -> str | None:
@@ -32,28 +40,35 @@ def customers(connection: duckdb.DuckDBPyConnection, suppressed: Suppressed) -> 
 
     Their golden e-mail address and telephone number count, too: a source may give them as traits only.
     """
-    found: set[str] = set()
-    if suppressed:
-        key = (_place(connection), suppressed.key, suppressed.hashes)
-        if key in _known:
-            return _known[key]
-        rows = connection.execute(_IDENTIFIERS, {"types": sorted(suppressed.types)}).fetchall()
-        for type_, namespace, value, ids in rows:
-            if suppressed.entries(type_, namespace, value):
-                found.update(ids)
-        ((region,),) = connection.execute("SELECT default_region FROM cdp_release").fetchall()
-        golden = connection.sql(_GOLDEN).to_arrow_table()
-        for type_ in sorted(suppressed.types & {"email", "phone"}):
-            values = normalise_array(type_, golden[type_], region).to_pylist()
-            for customer, value in zip(golden["customer_id"].to_pylist(), values, strict=True):
-                if value is not None and suppressed.entries(type_, GLOBAL_NAMESPACE, value):
-                    found.add(customer)
-    table = pa.table({"customer_id": pa.array(sorted(found), pa.string())})
-    if suppressed:
+    if not suppressed:
+        return pa.table({"customer_id": pa.array([], pa.string())})
+    known = (_place(connection), suppressed.key, suppressed.hashes)
+    if known not in _known:
+        table = pa.table({"customer_id": pa.array(sorted(_find(connection, suppressed)), pa.string())})
         while len(_known) >= _MOST_KNOWN:
             del _known[next(iter(_known))]
-        _known[key] = table
-    return table
+        _known[known] = table
+    return _known[known]
+
+
+def _find(connection: duckdb.DuckDBPyConnection, suppressed: Suppressed) -> set[str]:
+    found: set[str] = set()
+    key = suppressed.key.ljust(_BLOCK, b"\0")
+    pads = [bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C)]
+    for type_, namespace in suppressed.scopes:
+        parameters = {
+            "type": type_, "namespace": namespace, "inner": pads[0] + before(type_, namespace),
+            "outer": pads[1], "hashes": list(suppressed.hashes),
+        }  # fmt: skip
+        found.update(row[0] for row in connection.execute(_LISTED, parameters).fetchall())
+    ((region,),) = connection.execute("SELECT default_region FROM cdp_release").fetchall()
+    for type_ in sorted(suppressed.types & {"email", "phone"}):
+        golden = connection.sql(_GOLDEN.format(type_)).to_arrow_table()
+        values = normalise_array(type_, golden["value"], region).to_pylist()
+        for customer, value in zip(golden["customer_id"].to_pylist(), values, strict=True):
+            if value is not None and suppressed.entries(type_, GLOBAL_NAMESPACE, value):
+                found.add(customer)
+    return found
 
 
 # Who of which release is on which list: a server is asked again and again, and both seldom change.

@@ -190,8 +190,8 @@ def _choices(serving: Serving, reader: Reader, caller: Caller) -> dict[str, Any]
         found = connection.execute(
             "SELECT DISTINCT purpose FROM customer_consents WHERE purpose IS NOT NULL"
         ).fetchall()
-        catalogue = Desk.open(serving.lake, connection, personal=caller.sees_personal_data).catalogue
-    names = {one: catalogue.segments[one].name for one in catalogue.rules}
+        segments = Desk.open(serving.lake, connection, personal=caller.sees_personal_data)
+    names = {one: segments.names[one] for one in segments.rules}
     return {
         "segments": dict(sorted(names.items(), key=lambda item: item[1].lower())),
         "purposes": desk.purposes(serving.settings, [str(row[0]) for row in found]),

@@ -98,6 +98,7 @@ class Reader:
         until(lambda: self.collector.taken("web") >= before + EVENTS_OF_A_SNIPPET)
 
 
+@pytest.mark.soak
 def test_every_command_and_snippet_of_the_page_about_sdks_works(tmp_path, variables):
     with ExitStack() as stack:
         reader = Reader(tmp_path, dict(variables), stack)

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.conftest import thinned
 from tests.docs.markdown import HOW_TO, NEED_NO_DEMO
 from tests.docs.shell import environment, run_page
 from tests.pipelines_tools import copy, make_shop, run
@@ -21,7 +22,7 @@ def small(tmp_path_factory):
     return workspace
 
 
-@pytest.mark.parametrize("name", NEED_NO_DEMO)
+@pytest.mark.parametrize("name", thinned(NEED_NO_DEMO, "land-files".__eq__))
 def test_the_commands_of_a_how_to_work(name, small, tmp_path, variables):
     copy(small, tmp_path / "demo")
     assert run_page(HOW_TO / f"{name}.md", tmp_path, variables) >= 1

@@ -27,7 +27,8 @@ from tests.collect_tools import (
 )
 from tests.pipelines_tools import rows
 
-pytestmark = pytest.mark.slow
+# In `make test` the clients of pages send: test_collect_browsers.py.
+pytestmark = pytest.mark.soak
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def new(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return ran(checkout, "-m", "cdp", "connector", "new", *arguments)
 
 
+@pytest.mark.soak
 def test_what_it_writes_passes_at_once(checkout: Path) -> None:
     made = new(checkout, "bookings", "--channel", "store")
     assert made.returncode == 0, made.stderr

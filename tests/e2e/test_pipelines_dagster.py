@@ -334,6 +334,7 @@ class TestDg:
         assert {job["name"] for job in listed["jobs"]} >= {"cdp"}
         assert {sensor["name"] for sensor in listed["sensors"]} == {"new_files", "collected", "follow_up"}
 
+    @pytest.mark.soak
     def test_definitions_load_without_a_workspace(self, tmp_path: Path) -> None:
         listed = dagster_cli(tmp_path, "list", "defs", "--json")
         assert listed.returncode == 0, listed.stderr

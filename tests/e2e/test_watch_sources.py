@@ -186,7 +186,7 @@ class Follower:
         return self.process.wait(timeout=30), said
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_beside_a_collector_what_comes_is_shown_at_once_and_once(running: tuple[Path, Running]) -> None:
     root, collector = running
     send(collector, 0)

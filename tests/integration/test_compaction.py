@@ -385,6 +385,7 @@ def test_a_day_that_is_over_is_compacted_also_where_a_release_of_today_is_there(
     assert differences(shop, finished) == []
 
 
+@pytest.mark.soak
 def test_a_run_of_dagster_compacts_too(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "MANY", FILES)
     add(shop, FILES)

@@ -27,6 +27,7 @@ def test_a_restored_workspace_gives_the_same_release(finished, tmp_path):
     assert differences(shop, restored) == []
 
 
+@pytest.mark.soak
 def test_so_does_one_whose_quarantine_had_been_replayed(finished, tmp_path):
     shop = copy(finished, tmp_path / "shop")
     line = "A9,2026-02-06 13:00,C3,Cyd Carver,cyd.carver@mail.example,Vasé,1,9.00"

@@ -42,7 +42,7 @@ def renamed(tmp_path: Path) -> Path:
     return shop
 
 
-@pytest.mark.parametrize("engine", ["plain", "dagster"])
+@pytest.mark.parametrize("engine", ["plain", pytest.param("dagster", marks=pytest.mark.soak)])
 def test_all_other_sources_land_and_the_run_says_what_waits(renamed: Path, engine: str) -> None:
     with pytest.raises(RunFailedError, match="There is no source 'web' any more") as caught:
         run(renamed, engine=engine, now=NOW)

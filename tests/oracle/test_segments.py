@@ -133,7 +133,7 @@ rules = st.recursive(
 )
 
 
-@settings(examples(5), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(3), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(worlds(), st.lists(rules, min_size=12, max_size=12), leaves.filter(lambda leaf: "segment" not in leaf))
 def test_sql_says_what_a_plain_evaluator_says(tmp_path_factory, made, asked, other):
     events, values, identifiers = made

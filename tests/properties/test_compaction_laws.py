@@ -27,7 +27,7 @@ from tests.pipelines_tools import (
     settings_of,
 )
 
-few = examples(2)
+few = examples(1)
 
 Step = tuple[str, Any]
 TWO_FILES = 20_000

@@ -239,7 +239,7 @@ def _crash_at(wanted: int) -> Callable[[str], None]:
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_a_crash_at_any_step_of_landing_loses_and_doubles_nothing(tmp_path: Path, every: bool) -> None:
-    """Every step in `make soak`; here those that leave different things on disk."""
+    """Every step in `make soak`; here every second of those that leave different things on disk."""
 
     def prepare(name: str) -> Landing:
         web = Landing.of(tmp_path / name)
@@ -253,7 +253,7 @@ def test_a_crash_at_any_step_of_landing_loses_and_doubles_nothing(tmp_path: Path
         undisturbed.run()
     expected = comparable(undisturbed.events())
     assert len(steps) > 15
-    for crash_at in range(len(steps)) if every else tell_apart(steps):
+    for crash_at in range(len(steps)) if every else tell_apart(steps)[::2]:
         web = prepare(f"crash{crash_at}")
         with pytest.raises(Crash), durable.crash_hook(_crash_at(crash_at)):
             web.run()

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cdp import duck, durable
 from cdp.errors import RunFailedError
-from cdp.identifiers import country
+from cdp.identifiers import country, normalise_array
 from cdp.schemas import TIMESTAMP
 from warehouse import inputs as build_inputs
 from warehouse import search_index
@@ -121,6 +121,20 @@ def _map_countries(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("country_codes", pa.Table.from_pylist(rows, schema=schema))
 
 
+def _gather_golden_addresses(connection: duckdb.DuckDBPyConnection, region: str | None) -> None:
+    """Fill ``golden_addresses``: a source may give an address as a trait only."""
+    found = []
+    for type_ in ("email", "phone"):
+        golden = connection.sql(
+            f"SELECT customer_id, '{type_}' AS type, {type_} AS value FROM customers AS c "
+            f"WHERE {type_} IS NOT NULL AND NOT EXISTS (FROM customer_identifiers AS i "
+            f"WHERE i.customer_id = c.customer_id AND i.type = '{type_}' AND i.value = c.{type_})"
+        ).to_arrow_table()
+        found.append(golden.set_column(2, "value", normalise_array(type_, golden["value"], region)))
+    connection.register("given_addresses", pa.concat_tables(found))
+    connection.execute("INSERT INTO golden_addresses BY NAME FROM given_addresses WHERE value IS NOT NULL")
+
+
 def _store_events(connection: duckdb.DuckDBPyConnection) -> None:
     rates = "LEFT JOIN day_rates AS rates ON rates.currency = e.currency AND rates.day = e.occurred_at::DATE"
     connection.execute(
@@ -163,6 +177,8 @@ def _fill(
     _map_countries(connection)
     for name in _STAGES:
         _sql(connection, name)
+    _gather_golden_addresses(connection, inputs.default_region)
+    _sql(connection, "shared_addresses")
     search_index.fill(connection)
     _create_views(connection)
     segment_history.fill(connection, inputs.segments, version, now)

@@ -82,6 +82,16 @@ first_seen_at | TIMESTAMPTZ | none   | no | first event with it
 last_seen_at  | TIMESTAMPTZ | none   | no | newest event with it
 record_keys   | VARCHAR[]!  | direct | no | records that carry it, sorted
 
+golden_addresses | table | One row per golden e-mail address or telephone number that is no identifier of its profile: a source gave it as a trait only
+customer_id | VARCHAR! | none   | no | the profile
+type        | VARCHAR! | none   | no | email or phone
+value       | VARCHAR! | direct | no | normalised value
+
+shared_addresses | table | One row per profile and e-mail address or telephone number that other profiles have, too
+customer_id | VARCHAR! | none   | no | a profile that has it, as an identifier or a golden value
+type        | VARCHAR! | none   | no | email or phone
+value       | VARCHAR! | direct | no | normalised value
+
 customer_records | table | The id map: one row per source record
 record_key        | VARCHAR!    | direct | no  | source:key, one source's view of one person
 source            | VARCHAR!    | none   | no  | source of the record

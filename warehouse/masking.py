@@ -97,6 +97,8 @@ _BY_NAME: Final[Mapping[str, Treatment]] = {
 }
 _BY_COLUMN: Final[Mapping[tuple[str, str], Treatment]] = {
     ("customer_identifiers", "value"): Treatment.TOKEN,
+    ("golden_addresses", "value"): Treatment.TOKEN,
+    ("shared_addresses", "value"): Treatment.TOKEN,
     ("held_back_identifiers", "value"): Treatment.TOKEN,
     ("tickets", "ticket"): Treatment.TOKEN,
     ("customer_attributions", "value"): Treatment.GOLDEN,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from cdp.identifiers import GLOBAL_NAMESPACE, normalise_array
+from cdp.identifiers import GLOBAL_NAMESPACE
 from cdp.suppression import before
 
 if TYPE_CHECKING:
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from cdp.suppression import Suppressed
 
 # HMAC-SHA256 (RFC 2104) of what stands before a value and the value: `cdp.suppression.hash_of`, a vector at a time.
-_LISTED: Final = """
-    SELECT DISTINCT customer_id FROM customer_identifiers
-    WHERE type = $type AND ($namespace IS NULL OR coalesce(namespace, '') = $namespace)
-        AND unhex(sha256($outer || unhex(sha256($inner || encode(value))))) IN (SELECT unnest($hashes))
-"""
-# Golden addresses that a release knows as traits only; most are identifiers of their customer, too.
-_GOLDEN: Final = """
-    SELECT customer_id, {0} AS value FROM customers AS c WHERE {0} IS NOT NULL AND NOT EXISTS (
-        FROM customer_identifiers AS i WHERE i.customer_id = c.customer_id AND i.type = '{0}' AND i.value = c.{0})
+_HASH: Final = "unhex(sha256($outer || unhex(sha256($inner || encode(value)))))"
+_LISTED: Final = f"""
+    WITH known AS (
+        SELECT customer_id, coalesce(namespace, '') AS namespace, value FROM customer_identifiers WHERE type = $type
+        UNION ALL SELECT customer_id, '{GLOBAL_NAMESPACE}', value FROM golden_addresses WHERE type = $type
+    )
+    SELECT DISTINCT customer_id FROM known
+    WHERE ($namespace IS NULL OR namespace = $namespace) AND {_HASH} IN (SELECT unnest($hashes))
 """
 _BLOCK: Final = hashlib.sha256().block_size
 
@@ -61,13 +60,6 @@ def _find(connection: duckdb.DuckDBPyConnection, suppressed: Suppressed) -> set[
             "outer": pads[1], "hashes": list(suppressed.hashes),
         }  # fmt: skip
         found.update(row[0] for row in connection.execute(_LISTED, parameters).fetchall())
-    ((region,),) = connection.execute("SELECT default_region FROM cdp_release").fetchall()
-    for type_ in sorted(suppressed.types & {"email", "phone"}):
-        golden = connection.sql(_GOLDEN.format(type_)).to_arrow_table()
-        values = normalise_array(type_, golden["value"], region).to_pylist()
-        for customer, value in zip(golden["customer_id"].to_pylist(), values, strict=True):
-            if value is not None and suppressed.entries(type_, GLOBAL_NAMESPACE, value):
-                found.add(customer)
     return found
 
 

@@ -36,6 +36,10 @@ INVARIANTS: Final[Mapping[str, str]] = {
         SELECT count(*) - count(DISTINCT (customer_id, attribute)) FROM customer_attributions""",
     "every identifier belongs to a customer": """
         SELECT count(*) FROM customer_identifiers ANTI JOIN customers USING (customer_id)""",
+    "every shared address belongs to several customers": """
+        SELECT count(*) FROM (
+            SELECT count(c.customer_id) AS owners FROM shared_addresses LEFT JOIN customers AS c USING (customer_id)
+            GROUP BY type, value HAVING owners < 2)""",
     "evidence joins different records of one customer": """
         SELECT count(*) FROM match_evidence e
         LEFT JOIN customer_records l ON l.record_key = e.left_record AND l.customer_id = e.customer_id

@@ -36,7 +36,11 @@ def release(tmp_path_factory):
         for kind in SPACES
         for known in chance.sample(VALUES, 2)
     ]
-    traits = [value("crm:3", "email", "Traits.Only@Mail.example "), value("crm:4", "phone", "020 7946 0099")]
+    traits = [
+        value("crm:3", "email", "Traits.Only@Mail.example "),
+        value("crm:4", "phone", "020 7946 0099"),
+        value("crm:5", "phone", "+442079460077"),
+    ]
     values = [*customers_table(NAMES), *traits]
     lake = Lake(folder / "workspace")
     publish_into(lake, world(folder, [[event("e", None)]], PEOPLE, values=values, identifiers=found))
@@ -67,7 +71,11 @@ def test_a_list_names_whom_every_identifier_alone_names(release, seed):
 
 @pytest.mark.parametrize(
     ("kind", "canonical", "who"),
-    [("email", "traits.only@mail.example", "C3"), ("phone", "+442079460099", "C4")],
+    [
+        ("email", "traits.only@mail.example", "C3"),
+        ("phone", "+442079460099", "C4"),
+        ("phone", "+442079460077", "C5"),
+    ],
 )
 def test_a_golden_address_counts_where_it_is_no_identifier(release, kind, canonical, who):
     key = b"k" * KEY_BYTES

@@ -49,12 +49,13 @@ HASHES = {normalise.sha256(mail(customer)): customer for customer in PEOPLE}
 
 @dataclass(frozen=True)
 class World:
-    """What was said, and who is who. ``words``: (customer, purpose, channel, state, day)."""
+    """What was said, and who is who. ``words``: (customer, purpose, channel, state, day); ``homes``: their phones."""
 
     words: list[tuple]
     listed: set[str]
     unsure: set[str]
     members: set[str]
+    homes: dict[str, str]
 
     def may_leave(self, audience):
         """The law once more, person by person, in plain Python."""
@@ -70,11 +71,16 @@ class World:
             return True
         if customer in self.listed:
             return False
+        states = self.states(customer, audience)
+        house = [c for c in PEOPLE if c != customer and self.homes.get(c, c) == self.homes.get(customer)]
+        is_refused_there = any("denied" in self.states(other, audience) for other in house)
+        return "granted" in states and "denied" not in states and not is_refused_there
+
+    def states(self, customer, audience):
+        """What somebody said to a purpose: on its channel, or on each that they spoke of."""
         words = [w for w in self.words if w[0] == customer and w[1] in (None, audience.purpose)]
-        if audience.channel:
-            return self.newest(words, audience.channel) == "granted"
-        states = {self.newest(words, channel) for channel in {w[2] for w in words}}
-        return "granted" in states and "denied" not in states
+        channels = {audience.channel} if audience.channel else {w[2] for w in words}
+        return {self.newest(words, channel) for channel in channels}
 
     @staticmethod
     def newest(words, channel):
@@ -95,7 +101,8 @@ def draw(chance):
         for _ in range(chance.randrange(4))
     ]
     some = lambda share: {c for c in PEOPLE if chance.random() < share}  # noqa: E731
-    return World(words, some(0.2), some(0.3), some(0.6))
+    homes = {c: f"020 7946 00{chance.randrange(10, 16)}" for c in some(0.4)}
+    return World(words, some(0.2), some(0.3), some(0.6), homes)
 
 
 def publish(lake, given, folder):
@@ -115,12 +122,19 @@ def publish(lake, given, folder):
             identifier(f"crm:{c}", "user_id", c, namespace="crm"),
         )
     ]
+    # One number may be written in several ways, and be an identifier of one and a trait of another.
+    said = [value(f"crm:{c}", "phone", number) for c, number in given.homes.items() if c not in given.unsure]
+    owners += [
+        identifier(f"crm:{c}", "phone", "+44" + number[1:].replace(" ", ""))
+        for c, number in given.homes.items()
+        if c in given.unsure
+    ]
     towns = [value(f"crm:{c}", "city", "Leeds" if c in given.members else "York") for c in PEOPLE]
     with Ledger(lake.ledger_path) as ledger:
         segments = history.inputs(lake, ledger)
     seen = [event(f"v{c}", f"crm:{c}") for c in PEOPLE]
     inputs = world(
-        folder, [[*events, *seen]], id_map, identifiers=owners, values=towns, segments=segments,
+        folder, [[*events, *seen]], id_map, identifiers=owners, values=[*towns, *said], segments=segments,
         probabilities={f"crm:{c}": 0.7 if c in given.unsure else 0.99 for c in PEOPLE},
     )  # fmt: skip
     return publish_into(lake, inputs)

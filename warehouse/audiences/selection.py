@@ -99,16 +99,10 @@ _CONSENT: Final = f"""
 _SOME_GRANTED: Final = "bool_or(state = 'granted') AND NOT bool_or(state = 'denied')"
 _SOME_DENIED: Final = "bool_or(state = 'denied')"
 
-# An address that a release knows as an identifier, or as the golden one of a customer.
-_OWNED: Final = """
-    SELECT customer_id, type, value FROM customer_identifiers WHERE type IN ('email', 'phone')
-    UNION ALL SELECT customer_id, 'email', lower(trim(email)) FROM customers WHERE email IS NOT NULL
-    UNION ALL SELECT customer_id, 'phone', phone FROM customers WHERE phone IS NOT NULL
-"""
-_SHARED_WITH: Final = f"""
-    SELECT o.customer_id FROM ({_OWNED}) AS o
-    JOIN (SELECT DISTINCT * FROM ({_OWNED}) SEMI JOIN ({{}}) USING (customer_id)) AS d
-        ON d.type = o.type AND d.value = o.value AND d.customer_id <> o.customer_id
+_SHARED_WITH: Final = """
+    SELECT s.customer_id FROM shared_addresses AS s
+    JOIN (SELECT * FROM shared_addresses SEMI JOIN ({}) USING (customer_id)) AS d
+        ON d.type = s.type AND d.value = s.value AND d.customer_id <> s.customer_id
 """
 
 _MEMBERS: Final = (

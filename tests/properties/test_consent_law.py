@@ -101,7 +101,7 @@ def draw(chance):
         for _ in range(chance.randrange(4))
     ]
     some = lambda share: {c for c in PEOPLE if chance.random() < share}  # noqa: E731
-    homes = {c: f"020 7946 00{chance.randrange(10, 16)}" for c in some(0.4)}
+    homes = {c: f"020 7946 00{chance.randrange(10, 13)}" for c in some(0.6)}
     return World(words, some(0.2), some(0.3), some(0.6), homes)
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 """Larger test data, kept beside the checkout and not in it."""
 
-EXAMPLES = 30
+EXAMPLES = 20
 """How many examples Hypothesis tries in `make test` where a test does not say otherwise."""
 
 settings.register_profile("default", max_examples=EXAMPLES, deadline=None)

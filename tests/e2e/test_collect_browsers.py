@@ -37,7 +37,7 @@ from tests.collect_tools import (
 from tests.fault_proxy import Exchange, FaultProxy
 from tests.pipelines_tools import rows
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 # What an answer of nobody is to a browser: its own client has no time-out.
 FAULTS = [fault for fault in fault_proxy.ALL if fault != fault_proxy.KEPT_SILENT]

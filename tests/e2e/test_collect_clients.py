@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,10 @@ from tests.collect_tools import (
     run_pipeline,
     send,
 )
+from tests.conftest import thinned
 from tests.pipelines_tools import rows
 
-# In `make test` the clients of pages send: test_collect_browsers.py.
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,18 @@ SENDERS = {
     "rudder_node_plain": Sender("rudder_node", "rudderstack", {"gzip": False}),
 }
 STORIES = stories(list(SENDERS))
+ALWAYS = ("segment_python_gzip", "rudder_node")
+"""Those of `make test`; all are in `make soak`, as are clients that meet faults, and those of pages."""
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> tuple[Path, dict[str, Sent]]:
+def told(request, tmp_path_factory) -> tuple[Path, dict[str, Sent]]:
     """The workspace after a run, and what each client said that it had sent."""
-    here = {name: one for name, one in SENDERS.items() if one.client.endswith("python") or not npm_clients()}
+    here = {
+        name: SENDERS[name]
+        for name in wanted(request.session.items)
+        if SENDERS[name].client.endswith("python") or not npm_clients()
+    }
     workspace = make_workspace(
         tmp_path_factory.mktemp("clients") / "shop", {name: one.connector for name, one in SENDERS.items()}
     )
@@ -72,7 +78,13 @@ def told(tmp_path_factory) -> tuple[Path, dict[str, Sent]]:
     return workspace, found
 
 
-@pytest.fixture(params=list(SENDERS))
+def wanted(tests: Sequence[pytest.Item]) -> list[str]:
+    """Return the senders that some chosen test asks for."""
+    here = [test for test in tests if isinstance(test, pytest.Function) and test.path == Path(__file__)]
+    return sorted({test.callspec.params["source"] for test in here if hasattr(test, "callspec")})
+
+
+@pytest.fixture(params=thinned(SENDERS, ALWAYS.__contains__))
 def source(request) -> str:
     need(SENDERS[request.param].client)
     return request.param

@@ -30,7 +30,6 @@ from tests.collect_tools import (
 )
 from tests.fault_proxy import Exchange
 
-# What a page's clients do is tried in `make test`: test_collect_browsers.py.
 pytestmark = pytest.mark.soak
 
 # Two calls a request, so that each fault meets another one, and short time-outs. (That of RudderStack's for Node is

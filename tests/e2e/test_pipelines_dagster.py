@@ -376,6 +376,7 @@ class TestDg:
         assert metadata(workspace, "raw", "web")["verified"] is True
         assert materializations(workspace, "raw", "web")[0].partition == day
 
+    @pytest.mark.soak
     def test_the_web_pages_show_the_graph(self, shop: Path) -> None:
         port = free_port()
         server = subprocess.Popen(

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_tools import GOLDEN, golden, golden_path, payload_files
+from tests.channel_tools import GOLDEN, golden, golden_path, largest_payloads, payload_files
+from tests.conftest import thinned
 
 PAYLOADS = payload_files()
 
 
-@pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize(
+    "path",
+    thinned(PAYLOADS, largest_payloads(3).__contains__),
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
 def test_a_payload_becomes_its_golden_events(path: Path) -> None:
     expected = golden_path(path)
     assert expected.exists(), "no golden file yet: python -m tests.channel_tools"

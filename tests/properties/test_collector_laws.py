@@ -146,7 +146,7 @@ def standing(root: Path) -> Counter[tuple[str, str, bytes]]:
     )
 
 
-@examples(15)
+@examples(7)
 @given(_segments)
 def test_everything_acknowledged_lands_verbatim_and_is_accounted_for(collected: list[list[Sent]]) -> None:
     with workspace(collected) as root:
@@ -158,7 +158,7 @@ def test_everything_acknowledged_lands_verbatim_and_is_accounted_for(collected: 
             assert ledger.value("SELECT count(*) FROM cursors") == 0
 
 
-@examples(15)
+@examples(7)
 @given(_segments)
 def test_an_id_counts_once_and_events_without_one_all_count(collected: list[list[Sent]]) -> None:
     with workspace(collected) as root:
@@ -189,7 +189,7 @@ def test_an_id_counts_once_and_events_without_one_all_count(collected: list[list
         ) == len(delivered)
 
 
-@examples(8)
+@examples(4)
 @given(_segments, st.data())
 def test_a_crash_of_landing_anywhere_changes_nothing(
     collected: list[list[Sent]], data: st.DataObject
@@ -205,7 +205,7 @@ def test_a_crash_of_landing_anywhere_changes_nothing(
         assert not list((root / "landing" / "wal").iterdir())
 
 
-@examples(8)
+@examples(4)
 @given(_segments)
 def test_landing_what_a_backup_brought_back_adds_duplicates_only(collected: list[list[Sent]]) -> None:
     with workspace(collected) as root:
@@ -218,7 +218,7 @@ def test_landing_what_a_backup_brought_back_adds_duplicates_only(collected: list
         assert standing(root) == before
 
 
-@examples(8)
+@examples(4)
 @given(_segments, st.data())
 def test_how_requests_are_spread_over_segments_does_not_matter(
     collected: list[list[Sent]], data: st.DataObject

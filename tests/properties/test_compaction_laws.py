@@ -156,6 +156,7 @@ HALF_DONE: list[Step] = [
 ]
 
 
+@pytest.mark.soak
 @given(steps=_steps, policy=st.sampled_from(["latest", "first", "quarantine"]))
 @example(steps=REVISED, policy="latest")
 @example(steps=REVISED, policy="first")

@@ -37,7 +37,7 @@ def together(tables):
     return pa.concat_tables(tables, promote_options="default")
 
 
-@examples(30)
+@examples(15)
 @given(batches(), st.integers(0, 1000))
 def test_parts_that_are_appended_equal_the_whole(parts, seed):
     _, frozen = encode(*dirty_people(seed, 40))
@@ -63,7 +63,7 @@ def told(found):
     return Counter({(r["type"], r["namespace"], r["value"]): r["records"] for r in rows})
 
 
-@examples(30)
+@examples(15)
 @given(st.integers(0, 1000), st.integers(0, 30), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_plays_no_part(seed, size, chance):
     people, rows = dirty_people(seed, size)
@@ -100,7 +100,7 @@ def by_key(found):
     return columns, several, chosen, dict(zip(keys, made["order"], strict=True))
 
 
-@examples(30)
+@examples(15)
 @given(st.integers(0, 1000), st.integers(1, 20))
 def test_identifiers_by_dictionary_of_keys(seed, size):
     people, _ = dirty_people(seed, size)

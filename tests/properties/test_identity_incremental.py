@@ -49,7 +49,7 @@ def differences(one, two):
     return {name: (one[name], two[name]) for name in one if one[name] != two[name]}
 
 
-@examples(15)
+@examples(7)
 @given(SETTINGS, SEEDS, st.integers(0, 40), BATCHES, st.sampled_from(BETWEEN))
 def test_increments_equal_a_full_resolution(setting, seed, size, batches, between):
     world = World()
@@ -65,7 +65,7 @@ def by_key(state):
     return {row["record_key"]: row for row in tables.clusters(state).to_pylist()}
 
 
-@examples(15)
+@examples(7)
 @given(SETTINGS, SEEDS, BATCHES)
 def test_what_an_update_tells_is_what_changed(setting, seed, batches):
     world = World()
@@ -79,7 +79,7 @@ def test_what_an_update_tells_is_what_changed(setting, seed, batches):
         assert sorted(found.gone.to_pylist()) == sorted(past.keys() - now.keys())
 
 
-@examples(15)
+@examples(7)
 @given(SETTINGS, SEEDS, BATCHES, st.sampled_from([stored, compacted]))
 def test_a_state_that_was_kept_in_files_or_cleared_of_dead_rows_tells_the_same(setting, seed, batches, kept):
     world = World()
@@ -94,7 +94,7 @@ def test_a_state_that_was_kept_in_files_or_cleared_of_dead_rows_tells_the_same(s
     assert kept is stored or again.live.all()
 
 
-@examples(15)
+@examples(7)
 @given(SETTINGS, SEEDS, BATCHES)
 def test_chunks_threads_and_the_form_of_the_model_play_no_part(setting, seed, batches):
     world = World()
@@ -113,7 +113,7 @@ def test_chunks_threads_and_the_form_of_the_model_play_no_part(setting, seed, ba
         assert not differences(told(full(world, setting, version)), usual)
 
 
-@examples(20)
+@examples(10)
 @given(SEEDS, st.sampled_from(["aa", "note", "zz"]), st.sampled_from(["colour", "remark", "zzz"]))
 def test_names_of_text_columns_play_no_part(seed, one, two):
     world = World()

@@ -41,7 +41,7 @@ def agreeing(draw, found, unnamed):
     ]
 
 
-@examples(30)
+@examples(15)
 @given(OWNED, CALLS, st.data())
 def test_judgements_that_agree_with_the_customers_change_nothing(owned, calls, data):
     people, rows, unnamed = world(owned, calls)
@@ -50,7 +50,7 @@ def test_judgements_that_agree_with_the_customers_change_nothing(owned, calls, d
     assert groups(after) == groups(before)
 
 
-@examples(30)
+@examples(15)
 @given(OWNED, CALLS, st.data())
 def test_customers_without_a_judged_record_stay_as_they_are(owned, calls, data):
     people, rows, unnamed = world(owned, calls)
@@ -65,7 +65,7 @@ def test_customers_without_a_judged_record_stay_as_they_are(owned, calls, data):
     assert (where[one] is where[other]) == (kind == "must_link")
 
 
-@examples(30)
+@examples(15)
 @given(st.integers(3, 9), st.booleans(), st.data())
 def test_of_a_customer_a_record_that_is_kept_apart_from_all_others_leaves_alone(size, owned, data):
     """What `cdp identity split RECORD CUSTOMER` says: the others stay together."""

@@ -65,7 +65,7 @@ def by_key(table):
     return table.sort_by([(name, "ascending") for name in table.column_names[:3]])
 
 
-@examples(20)
+@examples(10)
 @given(inputs(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     people, rows, judged = given_inputs
@@ -87,7 +87,7 @@ def test_the_order_of_rows_and_columns_plays_no_part(given_inputs, random):
     assert first.model == second.model
 
 
-@examples(20)
+@examples(10)
 @given(inputs())
 def test_judgements_always_hold(given_inputs):
     people, rows, judged = given_inputs
@@ -116,7 +116,7 @@ def _closure(pairs):
     return label
 
 
-@examples(20)
+@examples(10)
 @given(inputs())
 def test_clusters_are_a_partition_named_by_their_smallest_record(given_inputs):
     people, rows, judged = given_inputs
@@ -130,7 +130,7 @@ def test_clusters_are_a_partition_named_by_their_smallest_record(given_inputs):
         assert alone or 0.5 <= row["match_probability"] <= 1.0
 
 
-@examples(20)
+@examples(10)
 @given(inputs())
 def test_every_weight_is_the_sum_of_its_levels_and_joins_one_cluster(given_inputs):
     people, rows, judged = given_inputs
@@ -145,7 +145,7 @@ def test_every_weight_is_the_sum_of_its_levels_and_joins_one_cluster(given_input
         assert edge["reason"]
 
 
-@examples(20)
+@examples(10)
 @given(inputs())
 def test_unique_identifiers_veto(given_inputs):
     people, rows, _ = given_inputs
@@ -160,7 +160,7 @@ def test_unique_identifiers_veto(given_inputs):
         assert bridged or len(set().union(*single)) <= 1
 
 
-@examples(20)
+@examples(10)
 @given(inputs(least=3), st.integers(1, 5))
 def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, chunk):
     people, rows, _ = given_inputs
@@ -174,7 +174,7 @@ def test_comparing_is_symmetric_and_does_not_depend_on_the_chunk(given_inputs, c
     assert np.array_equal(whole, np.concatenate(parts, axis=1))
 
 
-@examples(20)
+@examples(10)
 @given(inputs())
 def test_renamed_columns_of_one_meaning_give_the_same_clusters(given_inputs):
     from identity import roles
@@ -206,7 +206,7 @@ def _clusters(partition):
     return pa.table({"record_key": list(partition), "cluster_id": list(partition.values())})
 
 
-@examples(15)
+@examples(7)
 @given(st.lists(PARTITION, min_size=1, max_size=6))
 def test_ids_are_one_to_one_and_never_reused(partitions):
     previous, redirects, number = None, None, 1
@@ -232,7 +232,7 @@ def test_ids_are_one_to_one_and_never_reused(partitions):
         previous, redirects, number = found.id_map, found.redirects, found.next_number
 
 
-@examples(15)
+@examples(7)
 @given(PARTITION)
 def test_the_same_clusters_keep_their_ids_and_change_nothing(partition):
     first = ids.assign(_clusters(partition), None, 1)
@@ -268,7 +268,7 @@ def _values(rows):
     )
 
 
-@examples(40)
+@examples(20)
 @given(OBSERVATIONS, PARTITION, st.sampled_from(survivorship.RULES), st.randoms(use_true_random=False))
 def test_golden_values_were_said_and_do_not_depend_on_order(rows, partition, rule, random):
     policy = survivorship.SurvivorshipPolicy(default=rule, trust={"crm": 80})
@@ -292,7 +292,7 @@ def test_golden_values_were_said_and_do_not_depend_on_order(rows, partition, rul
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
 
 
-@examples(20)
+@examples(10)
 @given(LABELS)
 def test_accuracy_figures_equal_an_obvious_count(labels):
     truth = pa.table(

@@ -22,7 +22,7 @@ from warehouse.compare import equal
 from warehouse.measures import roles
 from warehouse.measures.given import Costs, MeasureInputs
 
-SLOW = settings(examples(3), suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(examples(2), suppress_health_check=[HealthCheck.too_slow])
 KEYS = [f"{source}:{n}" for source in ("mail", "relay", "shop") for n in range(1, 5)]
 TODAY = NOW.replace(hour=0)
 GIVEN = MeasureInputs(

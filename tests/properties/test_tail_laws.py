@@ -27,7 +27,7 @@ def land(root: Path) -> None:
 steps = st.lists(st.sampled_from(["take", "seal", "look", "rotate"]), min_size=1, max_size=14)
 
 
-@examples(12)
+@examples(6)
 @given(steps)
 def test_whatever_happens_in_whatever_order_every_event_is_shown_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, plan: list[str]

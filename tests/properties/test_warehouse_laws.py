@@ -36,7 +36,7 @@ from warehouse.formats import unescaped
 from warehouse.inputs import REDIRECTS
 
 KEYS = ["web:1", "web:2", "mail:1", "shop:1", "shop:2", "crm:1"]
-SLOW = settings(examples(3), suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(examples(2), suppress_health_check=[HealthCheck.too_slow])
 
 customers = st.sampled_from(["C1", "C2", "C3"])
 id_maps = st.fixed_dictionaries(dict.fromkeys(KEYS, customers))

@@ -177,6 +177,7 @@ def test_counts_are_of_active_records_only():
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_compiled_loops_stay_inside_their_arrays(tmp_path):
     """The oracle tests run again with every index checked (what shows that they have force need not be)."""
     tests = ["tests/oracle/test_identity_candidates.py", "tests/properties/test_identity_candidates.py"]

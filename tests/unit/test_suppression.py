@@ -332,7 +332,7 @@ def test_columns_with_odd_names_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    thinned(payload_files(), largest_payloads(2).__contains__),
+    thinned(payload_files(), largest_payloads(1).__contains__),
     ids=lambda path: f"{path.parent.name}/{path.name}",
 )
 def test_whoever_is_in_an_event_can_be_held_back(path: Path) -> None:

@@ -38,7 +38,7 @@ demo: $(STAMP)  ## Make the workspace demo/, run every stage on it, show what ca
 ui: $(STAMP)  ## Open Dagster on the demo (stop with Ctrl-C)
 	@$(BIN)/dg dev
 
-test: $(STAMP) $(CLIENTS)  ## Run the tests (about eleven minutes on two cores)
+test: $(STAMP) $(CLIENTS)  ## Run the tests (about twelve minutes on two cores)
 	@scripts/test "$(BIN)/python" "$(JOBS)" $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy strict, import rules

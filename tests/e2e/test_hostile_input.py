@@ -111,6 +111,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.soak
 def test_every_good_item_lands_whatever_lies_beside_it(hostile: Path) -> None:
     done = cdp(hostile, "sql", "SELECT event_id FROM contact_history ORDER BY ALL", "--format", "csv")
     seen = set(done.stdout.split())

@@ -118,6 +118,7 @@ def test_an_entry_concerns_later_landings_only_and_none_after_it_is_taken_off(
     assert rows(shop, seen) == [("m1",), ("m5",)]
 
 
+@pytest.mark.soak
 def test_the_same_file_again_is_held_back_again_and_lands_nothing_twice(tmp_path: Path) -> None:
     lines = [call(1, 0, "identify"), call(2, 1, "identify"), call(3, 2)]
     shop = make_shop(tmp_path / "shop", {"inbox/web/1.jsonl": lines})
@@ -153,6 +154,7 @@ def test_of_an_order_every_line_of_the_file_stays_away(tmp_path: Path) -> None:
     assert rows(shop, "SELECT event_id FROM all_events") == [("A2",)]
 
 
+@pytest.mark.soak
 def test_a_piece_that_nobody_could_read_is_looked_into_when_it_is_read_again(tmp_path: Path) -> None:
     orders = [
         ORDER_HEAD.replace(",", ";"),

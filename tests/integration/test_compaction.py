@@ -216,6 +216,7 @@ def test_a_reader_that_took_its_paths_before_reads_on(shop: Path) -> None:
     assert sum(pq.read_metadata(path).num_rows for path in files.paths) > FILES
 
 
+@pytest.mark.soak
 def test_what_lands_at_any_moment_of_it_is_neither_lost_nor_moved(
     shop: Path, finished: Path, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_first_run_may_die_before_and_after_every_kind_of_durable_step(tmp_pat
     assert recovered_badly(chosen[::4], workspace) == {}
 
 
+@pytest.mark.soak
 def test_an_increment_may_die_at_any_durable_step(tmp_path: Path) -> None:
     """Here every thirty-second image is recovered; every single one is by `make soak`."""
     workspace = make_shop(tmp_path / "shop")

@@ -39,6 +39,7 @@ ORDERS = {
     ("every", "totals"),
     [(5, (27_203, 1_273, 9_363)), pytest.param(1, (142_083, 6_877, 45_136), marks=pytest.mark.soak)],
 )
+@pytest.mark.soak
 def test_lines_invoices_and_revenue_add_up_day_by_day(
     tmp_path: Path, shared: Path, every: int, totals: tuple[int, int, int]
 ) -> None:

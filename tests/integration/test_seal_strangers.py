@@ -86,6 +86,7 @@ def test_the_doctor_names_the_source_and_says_what_helps(renamed: Path) -> None:
     assert finding()[0] == "note"
 
 
+@pytest.mark.soak
 def test_a_disabled_source_lands_what_was_collected(renamed: Path) -> None:
     kept = RENAMED.replace(
         "  site:", '  web: {connector: segment, path: "inbox/web/*", enabled: false}\n  site:'

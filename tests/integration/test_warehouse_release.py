@@ -209,6 +209,7 @@ def _read_until(stop, root, answers):
     answers.put(sorted(seen))
 
 
+@pytest.mark.soak
 def test_readers_during_many_switches_see_whole_releases_only(lake, tmp_path):
     publish_into(lake, small(tmp_path, "0", 1))
     context = multiprocessing.get_context("spawn")

@@ -233,6 +233,7 @@ def versions(shop: Path) -> list[models.ModelVersion]:
         return models.versions(ledger)
 
 
+@pytest.mark.soak
 def test_runs_keep_the_model_until_the_records_have_doubled(shop: Path) -> None:
     (first,) = versions(shop)
     assert (first.state, first.records, first.reason) == ("current", PEOPLE, "the first run")

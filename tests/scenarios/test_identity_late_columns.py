@@ -67,6 +67,7 @@ def shop(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.soak
 def test_people_of_one_address_are_told_apart_once_their_names_are_known(shop: Path, capsys: Capture) -> None:
     add_files(shop, {"inbox/crm/1.csv": crm(100)})
     assert cdp(["run", "-w", str(shop)]) == 0
@@ -94,6 +95,7 @@ def test_customers_that_change_with_the_new_model_raise_the_alert(shop: Path) ->
     assert len(rows(shop, f"SELECT observed FROM quality WHERE {check}")) == 1
 
 
+@pytest.mark.soak
 def test_a_column_that_hardly_any_record_has_changes_no_model(shop: Path) -> None:
     add_files(shop, {"inbox/crm/1.csv": crm(4)})
     report = run(shop)

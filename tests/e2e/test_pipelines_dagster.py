@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from cdp import durable
@@ -35,8 +36,6 @@ from tests.pipelines_tools import (
     run,
     settings_of,
 )
-
-dg = pytest.importorskip("dagster")
 
 TODAY = datetime.now(UTC)
 
